@@ -1,0 +1,93 @@
+"""``python -m pulumi_openfunnel``: what is useful beside ``pulumi up``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the arguments; those of the process when None.
+
+    Returns:
+        The exit status.
+    """
+    args = _parser().parse_args(argv)
+    status: int = args.run(args)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pulumi_openfunnel", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    command = commands.add_parser(
+        "simulator",
+        help="serve a local OpenFunnel over HTTP",
+        description="Serve a local OpenFunnel over HTTP on 127.0.0.1, until it is interrupted.",
+    )
+    command.add_argument("--port", type=int, default=8765, help="TCP port; 0 lets the system choose (default: 8765)")
+    command.add_argument(
+        "--orchestrator",
+        action="append",
+        metavar="EMAIL=KEY",
+        help="an account that may create users; repeatable (default: guy@orchestrator.com=of_simulator)",
+    )
+    command.add_argument(
+        "--account", action="append", default=[], metavar="EMAIL=KEY", help="one that may not (no is_provisioner)"
+    )
+    command.add_argument(
+        "--existing",
+        choices=["409", "400", "same-key", "new-key"],
+        default="409",
+        help="the answer for a user that exists: refused, or 200 with its key or with a new one (default: 409)",
+    )
+    command.add_argument("--ids", choices=["number", "string"], default="number", help="kind of a user's id")
+    command.add_argument("--credits", type=float, default=200.0, help="credits of each domain (default: 200)")
+    command.add_argument("--data", type=Path, metavar="FILE", help="keep the users, with their keys, in this file")
+    command.add_argument("--log", action="store_true", help="print each request to standard error, without keys")
+    command.set_defaults(run=_simulator)
+    return parser
+
+
+def _simulator(args: argparse.Namespace) -> int:
+    try:
+        from .simulator import Account, Accounts, Existing, Ids, serve
+    except ImportError as error:
+        print(f"{error}. Run: pip install 'pulumi-openfunnel[simulator]'", file=sys.stderr)
+        return 1
+    orchestrators = args.orchestrator or ["guy@orchestrator.com=of_simulator"]
+    try:
+        accounts = Accounts(
+            [Account(*_account(text)) for text in orchestrators]
+            + [Account(*_account(text), is_provisioner=False) for text in args.account],
+            existing=Existing(args.existing),
+            ids=Ids(args.ids),
+            credits=args.credits,
+            data=args.data,
+        )
+        with serve(accounts, args.port, log=args.log) as base_url:
+            print(base_url, flush=True)
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            signal.pause()
+    except KeyboardInterrupt:
+        return 0
+    except (OSError, ValueError) as error:
+        print(f"simulator: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _account(text: str) -> tuple[str, str]:
+    email, _, key = text.partition("=")
+    if "@" not in email or not key:
+        raise ValueError("an account is given as EMAIL=KEY, such as guy@orchestrator.com=of_simulator")
+    return email, key
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""What can go wrong, as one tree.
+
+::
+
+    OpenFunnelError
+    ├── InvalidAddress            an address, prefix or mapping that cannot be used
+    ├── InvalidSetting            configuration or environment that is missing or wrong
+    └── ProvisioningError         the exchange with OpenFunnel; names the user that was asked for
+        ├── CredentialsRefused    401: the provisioner key
+        ├── NotAProvisioner       403: the account behind the key
+        ├── UserExists            409, or 400 that says so
+        ├── RequestRefused        any other 4xx, and redirects
+        ├── RateLimited           429
+        ├── ServerFault           5xx
+        ├── Unreachable           no answer: nobody there, or nothing in time
+        └── AnswerNotBelieved     2xx that does not prove the user that was asked for
+
+Every message is one line: what happened, to which user, what to do now. None holds a key, a header or an
+answer's body, whatever the server put there.
+"""
+
+from __future__ import annotations
+
+
+class OpenFunnelError(Exception):
+    """The base of everything that this package raises; never raised directly."""
+
+
+class InvalidAddress(OpenFunnelError):
+    """An input that does not give an internal email address.
+
+    Attributes:
+        property: the input that is wrong, such as ``"email"``.
+    """
+
+    def __init__(self, property: str, message: str) -> None:
+        super().__init__(message)
+        self.property = property
+
+
+class InvalidSetting(OpenFunnelError):
+    """A setting that is missing or wrong.
+
+    Attributes:
+        setting: its name in the stack's config, such as ``"openfunnel:userId"``.
+    """
+
+    def __init__(self, setting: str, message: str) -> None:
+        super().__init__(message)
+        self.setting = setting
+
+
+class ProvisioningError(OpenFunnelError):
+    """A user that could not be provisioned; the base of what the exchange with OpenFunnel raises.
+
+    Attributes:
+        internal_email: the user that was asked for.
+        status: the HTTP status of the answer; None when there was none.
+    """
+
+    def __init__(self, internal_email: str, message: str, status: int | None = None) -> None:
+        super().__init__(f"{internal_email}: {message}")
+        self.internal_email = internal_email
+        self.status = status
+
+
+class CredentialsRefused(ProvisioningError):
+    """401: the provisioner key is not accepted. Nothing was created."""
+
+
+class NotAProvisioner(ProvisioningError):
+    """403: the account may not create users, or the key is another account's. Nothing was created."""
+
+
+class UserExists(ProvisioningError):
+    """409, or 400 that says "exists": there is such a user already. Nothing was created."""
+
+
+class RequestRefused(ProvisioningError):
+    """A redirect, or a 4xx without a class of its own. Nothing was created."""
+
+
+class RateLimited(ProvisioningError):
+    """429: too many requests. Nothing was created.
+
+    Attributes:
+        retry_after: seconds to wait, as the server said; None when it did not.
+    """
+
+    def __init__(self, internal_email: str, message: str, retry_after: float | None) -> None:
+        super().__init__(internal_email, message, 429)
+        self.retry_after = retry_after
+
+
+class ServerFault(ProvisioningError):
+    """5xx: whether the user was created is unknown."""
+
+
+class Unreachable(ProvisioningError):
+    """No answer.
+
+    Attributes:
+        sent: whether the request may have reached the server, so that the user may exist.
+    """
+
+    def __init__(self, internal_email: str, message: str, *, sent: bool) -> None:
+        super().__init__(internal_email, message)
+        self.sent = sent
+
+
+class AnswerNotBelieved(ProvisioningError):
+    """A 2xx that is not JSON, or without a usable id and key, or for another email. Nothing of it was kept."""

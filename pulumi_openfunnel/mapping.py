@@ -1,0 +1,142 @@
+"""From an end user's address to the internal email that OpenFunnel knows the user by. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import email_validator
+
+from .errors import InvalidAddress
+
+PREFIX = "prefix"
+SUBADDRESS = "subaddress"
+EMAIL_MAPPINGS = (PREFIX, SUBADDRESS)
+
+_SHOWN = 80  # characters of a wrong value that a message repeats
+
+
+@dataclass(frozen=True)
+class Address:
+    """An email address whose syntax holds.
+
+    Attributes:
+        local: what stands before the @, in lower case; ASCII.
+        domain: what stands behind it, in lower case; Unicode when it is internationalized.
+        ascii_domain: the same in ASCII (IDNA 2008), as it goes over the wire.
+    """
+
+    local: str
+    domain: str
+    ascii_domain: str
+
+    def __str__(self) -> str:
+        return f"{self.local}@{self.domain}"
+
+
+def parse(text: object) -> Address:
+    """Read an end user's address by syntax alone: no DNS, no display name, no quoted or non-ASCII local part.
+
+    Args:
+        text: the address; surrounding white space and case do not matter.
+
+    Raises:
+        InvalidAddress: of ``email``, with one line that gives the reason.
+    """
+    if not isinstance(text, str):
+        raise InvalidAddress("email", "email: not a text. Give one address, such as bob@b.com.")
+    try:
+        found = email_validator.validate_email(
+            text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True
+        )
+    except email_validator.EmailSyntaxError as error:
+        message = f"email {_quoted(text)}: {_reason(text, error)}. Give one address, such as bob@b.com."
+    else:
+        assert found.ascii_domain is not None
+        return Address(found.local_part.lower(), found.domain.lower(), found.ascii_domain.lower())
+    raise InvalidAddress("email", message)
+
+
+def normalize(text: object) -> object:
+    """The one spelling of an address that is compared; what is no address is returned as it is."""
+    try:
+        return str(parse(text))
+    except InvalidAddress:
+        return text
+
+
+def internal_email(email: object, domain: str, *, prefix: object = None, email_mapping: object = PREFIX) -> str:
+    """The address at the orchestrator's domain that stands for an end user.
+
+    Args:
+        email: the end user's address; only looked at where no prefix is given.
+        domain: the orchestrator's domain, in ASCII.
+        prefix: the whole local part to use instead of the mapped one.
+        email_mapping: ``"prefix"`` keeps the local part (``alice@a.com`` is ``alice@orchestrator.com``);
+            ``"subaddress"`` adds the end user's domain to it as a detail (RFC 5233:
+            ``alice+a.com@orchestrator.com``), so that two end users' domains cannot collide.
+
+    Returns:
+        The address in lower case.
+
+    Raises:
+        InvalidAddress: for an unknown mapping, or when the result is no valid address.
+    """
+    if email_mapping not in EMAIL_MAPPINGS:
+        raise InvalidAddress(
+            "email_mapping", f'email_mapping {_quoted(email_mapping)}: unknown. Give "prefix" or "subaddress".'
+        )
+    if prefix is not None:
+        local = prefix.strip() if isinstance(prefix, str) else ""
+        return _joined(local, domain, "prefix", f"prefix {_quoted(prefix)}", "another prefix")
+    address = parse(email)
+    subject = f"email {_quoted(address)}"
+    if email_mapping == PREFIX:
+        return _joined(address.local, domain, "email", subject, "prefix")
+    return _joined(
+        f"{address.local}+{address.ascii_domain}", domain, "email", subject, 'prefix, or email_mapping="prefix"'
+    )
+
+
+def _joined(local: str, domain: str, property: str, subject: str, way_out: str) -> str:
+    """The address of ``local`` at ``domain``; an error says of ``property`` why there is none."""
+    try:
+        found = parse(f"{local}@{domain}")
+    except InvalidAddress:
+        reason = _local_reason(local)
+    else:
+        return f"{found.local}@{found.ascii_domain}"
+    raise InvalidAddress(property, f"{subject}: {reason}. Set {way_out}.")
+
+
+def _local_reason(local: str) -> str:
+    """Why ``local`` cannot stand before an @."""
+    if not local:
+        return "empty"
+    if "@" in local:
+        return "an @ in it; it is only what stands before the @"
+    try:
+        email_validator.validate_email(
+            f"{local}@example.com", check_deliverability=False, allow_smtputf8=False, strict=True
+        )
+    except email_validator.EmailSyntaxError as error:
+        return _lowered(str(error))
+    return "too long together with the orchestrator's domain"
+
+
+def _reason(text: str, error: email_validator.EmailSyntaxError) -> str:
+    if not text.strip():
+        return "empty"
+    if text.count("@") > 1 and '"' not in text and "<" not in text:
+        return "more than one @"
+    return _lowered(str(error))
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
+
+
+def _quoted(value: object) -> str:
+    """A value as a message shows it: on one line, escaped and not longer than a glance."""
+    text = str(value)
+    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+    return '"' + "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown) + '"'
