@@ -94,7 +94,7 @@ def _a_verb_runs(main: ModuleType) -> bool:
     """Whether any thread is inside a verb, of ours or of another dynamic provider: a frame of the main module
     below the thread's own start."""
     ident = threading.main_thread().ident
-    for thread, frame in sys._current_frames().items():
+    for thread, frame in sys._current_frames().items():  # noqa: SLF001 - documented, for such use
         at = frame if thread != ident else None
         while at is not None:
             if at.f_globals is vars(main):
@@ -115,4 +115,4 @@ def _log(severity: str, message: str) -> None:
     except (grpc.RpcError, ValueError) as error:
         # No engine to tell: what it shows of our output is the last way to the user.
         _logger.debug("the engine took no message: %s", type(error).__name__)
-        print(f"{severity.lower()}: {message}", file=sys.stderr, flush=True)
+        print(f"{severity.lower()}: {message}", file=sys.stderr, flush=True)  # noqa: T201

@@ -51,8 +51,7 @@ def parse(text: object) -> Address:
     except email_validator.EmailSyntaxError as error:
         message = f"email {_quoted(text)}: {_reason(text, error)}. Give one address, such as bob@b.com."
     else:
-        assert found.ascii_domain is not None
-        return Address(found.local_part.lower(), found.domain.lower(), found.ascii_domain.lower())
+        return Address(found.local_part.lower(), found.domain.lower(), (found.ascii_domain or found.domain).lower())
     raise InvalidAddress("email", message)
 
 

@@ -55,7 +55,7 @@ class ProvisionedUserProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         """Keep the config for the verbs that need it: complaining here would break destroy, too."""
-        global _config
+        global _config  # noqa: PLW0603 - the instance must stay empty
         _config = req.config
         engine.attach()
 

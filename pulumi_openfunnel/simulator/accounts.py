@@ -145,7 +145,7 @@ class Accounts:
         aside = self._data.with_name(self._data.name + ".new")
         with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump([asdict(user) for user in self._users.values()], file, indent=1)
-        os.replace(aside, self._data)
+        aside.replace(self._data)
 
 
 def domain_of(email: str) -> str:

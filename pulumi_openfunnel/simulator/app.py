@@ -89,6 +89,7 @@ async def _email(request: Request) -> str:
 
 
 async def _refusal(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+    if not isinstance(error, HTTPException):
+        raise error
     body = {"error_code": _CODES[error.status_code], "message": error.detail}
     return JSONResponse(body, error.status_code, headers=error.headers)

@@ -60,7 +60,7 @@ class _RequestLog:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
-                print(f"{scope['method']} {scope['path']} -> {message['status']}", file=sys.stderr, flush=True)
+                print(f"{scope['method']} {scope['path']} -> {message['status']}", file=sys.stderr, flush=True)  # noqa: T201
             await send(message)
 
         await self._app(scope, receive, tell)

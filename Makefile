@@ -1,0 +1,44 @@
+# Every target makes and reuses .venv and, where it needs one, a Pulumi CLI (see tools/engine/install).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WITH_ENGINE := engine="$$(tools/engine/install | tail -n 1)" && test -n "$$engine" && PATH="$$engine:$$PATH"
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check unit engine clean
+
+help:
+	@echo 'make demo   see a real "pulumi up" create an OpenFunnel user, against a local simulator'
+	@echo 'make test   everything that CI runs: the checks, and the unit, wire and end-to-end tests'
+	@echo 'make check  lint, format, types, layers'
+	@echo 'make unit   the tests that need no engine'
+	@echo 'make clean  remove .venv and what the tools left here'
+
+demo: $(VENV)/installed
+	@$(WITH_ENGINE) $(BIN)/python tools/demo.py
+
+test: check
+	$(WITH_ENGINE) $(BIN)/python -m pytest
+
+check: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy --scripts-are-modules tools/engine/install
+	$(BIN)/lint-imports
+
+unit: $(VENV)/installed
+	$(BIN)/python -m pytest tests/unit tests/wire
+
+engine:
+	@tools/engine/install
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed. Run: make PYTHON=python3.x $(MAKECMDGOALS)")'
+	@echo 'Installing into $(VENV) ...' >&2
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,161 @@
+"""The real Pulumi CLI, with a home, a state and a project of its own for each test."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulumi_openfunnel.simulator import Account, Accounts, serve
+
+ORCHESTRATOR = "guy@orchestrator.com"
+PROVISIONER_KEY = "of_provisioner_0123456789"
+
+ONE_USER = """
+    import pulumi
+    import pulumi_openfunnel as openfunnel
+
+    alice = openfunnel.ProvisionedUser("alice", email="alice@alice-startup.com")
+    pulumi.export("internal_email", alice.internal_email)
+    pulumi.export("api_key", alice.api_key)
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one command of the CLI did."""
+
+    status: int
+    output: str
+
+    @property
+    def errors(self) -> list[str]:
+        """The diagnostics' error lines, each once."""
+        return self._lines("error: ")
+
+    @property
+    def warnings(self) -> list[str]:
+        """The diagnostics' warning lines, each once."""
+        return self._lines("warning: ")
+
+    def _lines(self, kind: str) -> list[str]:
+        diagnostics = self.output.partition("Diagnostics:")[2]
+        return list(dict.fromkeys(line.partition(kind)[2] for line in diagnostics.splitlines() if kind in line))
+
+
+class Project:
+    """One Pulumi project with one stack."""
+
+    def __init__(self, directory: Path, environment: dict[str, str], name: str = "project") -> None:
+        self.directory = directory / name
+        self.home = directory / "home"
+        self.state = directory / "state"
+        for made in (self.directory, self.home, self.state):
+            made.mkdir(exist_ok=True)
+        self._environment = environment | {"PULUMI_HOME": str(self.home), "PULUMI_BACKEND_URL": f"file://{self.state}"}
+        project = {"name": name, "runtime": {"name": "python", "options": {"virtualenv": sys.prefix}}}
+        (self.directory / "Pulumi.yaml").write_text(json.dumps(project))
+
+    def write(self, program: str) -> None:
+        """Make this the program."""
+        (self.directory / "__main__.py").write_text(textwrap.dedent(program))
+
+    def setenv(self, **environment: str | None) -> None:
+        """Set the environment of the commands that follow; None takes a variable away."""
+        for name, value in environment.items():
+            self._environment.pop(name, None)
+            if value is not None:
+                self._environment[name] = value
+
+    def pulumi(self, *args: str, stdin: str = "", check: bool = True) -> Run:
+        """Run one command; one that fails fails the test unless ``check`` is off."""
+        done = subprocess.run(
+            ["pulumi", *args, "--non-interactive", "--color", "never"],
+            cwd=self.directory,
+            env=self._environment,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert not check or done.returncode == 0, done.stdout
+        return Run(done.returncode, done.stdout)
+
+    def up(self, *args: str, check: bool = True) -> Run:
+        """``pulumi up`` without a preview."""
+        return self.pulumi("up", "--yes", "--skip-preview", *args, check=check)
+
+    def output(self, name: str) -> str:
+        """A stack output in the clear."""
+        return self.pulumi("stack", "output", name, "--show-secrets").output.strip()
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """The state's resources by name, secrets as the engine encrypted them."""
+        deployment = json.loads(self.pulumi("stack", "export").output)["deployment"]
+        return {resource["urn"].rpartition("::")[2]: resource for resource in deployment.get("resources", [])}
+
+    def grep(self, text: str) -> list[str]:
+        """The files below home, state and project that hold this text."""
+        needle = text.encode()
+        roots = (self.home, self.state, self.directory)
+        return [str(file) for root in roots for file in root.rglob("*") if file.is_file() and needle in file.read_bytes()]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine() -> None:
+    """The CLI and its language host; without them nothing here means anything."""
+    for needed in ("pulumi", "pulumi-language-python"):
+        assert shutil.which(needed), f"{needed} is not on PATH. Run: make test"
+
+
+@pytest.fixture
+def accounts() -> Accounts:
+    """An OpenFunnel where guy@orchestrator.com may create users."""
+    return Accounts([Account(ORCHESTRATOR, PROVISIONER_KEY)])
+
+
+@pytest.fixture
+def api(accounts: Accounts) -> Iterator[str]:
+    """Its base URL."""
+    with serve(accounts) as base_url:
+        yield base_url
+
+
+NewProject = Callable[..., Project]
+
+
+@pytest.fixture
+def new_project(tmp_path: Path) -> NewProject:
+    """Makes a project with an empty stack; its environment knows nothing of OpenFunnel."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENFUNNEL_", "PULUMI_"))} | {
+        "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    }
+
+    def make(program: str = ONE_USER, name: str = "project") -> Project:
+        project = Project(tmp_path, dict(environment), name)
+        project.write(program)
+        project.pulumi("stack", "init", "dev")
+        return project
+
+    return make
+
+
+@pytest.fixture
+def project(new_project: NewProject, api: str) -> Project:
+    """A project whose environment holds everything that a user is created with."""
+    made = new_project()
+    made.setenv(OPENFUNNEL_USER_ID=ORCHESTRATOR, OPENFUNNEL_API_KEY=PROVISIONER_KEY, OPENFUNNEL_BASE_URL=api)
+    return made

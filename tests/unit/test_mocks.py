@@ -1,0 +1,50 @@
+"""A program under Pulumi's mocks, as users test theirs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+PROGRAM = """
+import asyncio
+import pulumi
+from pulumi.runtime import Mocks, set_mocks
+
+class OpenFunnel(Mocks):
+    def new_resource(self, args):
+        assert args.typ == "pulumi-python:dynamic/openfunnel:ProvisionedUser", args.typ
+        return "1", args.inputs | {"api_key": "of_mocked", "internal_email": "alice@orchestrator.com"}
+    def call(self, args):
+        return {}
+
+set_mocks(OpenFunnel())
+import pulumi_openfunnel as openfunnel
+
+@pulumi.runtime.test
+def check():
+    alice = openfunnel.ProvisionedUser("alice", email="alice@alice-startup.com")
+    async def look():
+        assert await alice.api_key.is_secret(), "the key is no secret"
+        assert await alice.api_key.future() == "of_mocked"
+        assert await alice.internal_email.future() == "alice@orchestrator.com"
+        assert not await alice.internal_email.is_secret()
+        print("looked")
+    return pulumi.Output.from_input(look())
+
+check()
+for option in ({"import_": "1"}, {"id": "1"}):
+    try:
+        openfunnel.ProvisionedUser("bob", email="bob@b.com", opts=pulumi.ResourceOptions(**option))
+    except pulumi.RunError as error:
+        print(error)
+"""
+
+
+def test_the_key_is_secret_under_mocks_and_import_is_refused() -> None:
+    """Mocks see the documented type, the key is secret there as well, and import_ and id are refused."""
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    looked, *refusals = done.stdout.splitlines()
+    assert looked == "looked"
+    assert len(refusals) == 2
+    assert all(line.startswith('ProvisionedUser "bob": OpenFunnel cannot read a user') for line in refusals)

@@ -1,0 +1,162 @@
+"""The provider process as the engine runs it, driven over gRPC beside an engine that records what it is told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from contextlib import ExitStack
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import empty_pb2, struct_pb2
+from google.protobuf.json_format import MessageToDict
+from pulumi.dynamic.dynamic import serialize_provider
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
+
+from pulumi_openfunnel.provider import ProvisionedUserProvider
+from pulumi_openfunnel.simulator import Account, Accounts, serve
+
+PROVISIONER_KEY = "of_provisioner_0123456789"
+URN = "urn:pulumi:dev::wire::pulumi-python:dynamic/openfunnel:ProvisionedUser::alice"
+
+
+class RecordingEngine(engine_pb2_grpc.EngineServicer):
+    """The engine's Log service, which keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.logs: list[tuple[str, str]] = []
+
+    def Log(self, request: engine_pb2.LogRequest, _context: object) -> empty_pb2.Empty:  # noqa: N802 - gRPC's name
+        self.logs.append((engine_pb2.LogSeverity.Name(request.severity), request.message))
+        return empty_pb2.Empty()
+
+    @property
+    def warnings(self) -> list[str]:
+        return [message for severity, message in self.logs if severity == "WARNING"]
+
+
+class Provider:
+    """A running provider process: one method a verb, plain values in and out."""
+
+    def __init__(self, engine: RecordingEngine, engine_server: grpc.Server, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        self._stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
+        self._provider = serialize_provider(ProvisionedUserProvider())
+        self.engine = engine
+        self.engine_server = engine_server
+        self.process = process
+
+    def configure(self, **config: Any) -> None:
+        values = {f"openfunnel:{key}": value for key, value in config.items()}
+        self._stub.Configure(provider_pb2.ConfigureRequest(args=_struct(values)))
+
+    def check(self, news: dict[str, Any], olds: dict[str, Any] | None = None) -> tuple[dict[str, Any], list[Any]]:
+        answer = self._stub.Check(
+            provider_pb2.CheckRequest(urn=URN, olds=self._props(olds) if olds else None, news=self._props(news))
+        )
+        return self._plain(answer.inputs), [(failure.property, failure.reason) for failure in answer.failures]
+
+    def diff(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[bool, list[str], bool]:
+        answer = self._stub.Diff(
+            provider_pb2.DiffRequest(id="1", urn=URN, olds=self._props(olds), news=self._props(news))
+        )
+        assert answer.changes != provider_pb2.DiffResponse.DIFF_UNKNOWN
+        changed = answer.changes == provider_pb2.DiffResponse.DIFF_SOME
+        return changed, list(answer.replaces), answer.deleteBeforeReplace
+
+    def create(self, inputs: dict[str, Any], provider: str | None = None) -> tuple[str, dict[str, Any]]:
+        properties = self._props(inputs, provider)
+        answer = self._stub.Create(provider_pb2.CreateRequest(urn=URN, properties=properties))
+        return answer.id, self._plain(answer.properties)
+
+    def read(self, id_: str, outs: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        answer = self._stub.Read(provider_pb2.ReadRequest(id=id_, urn=URN, properties=self._props(outs)))
+        return answer.id, self._plain(answer.properties), self._plain(answer.inputs)
+
+    def update(self, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+        answer = self._stub.Update(
+            provider_pb2.UpdateRequest(id="1", urn=URN, olds=self._props(olds), news=self._props(news))
+        )
+        return self._plain(answer.properties)
+
+    def delete(self, id_: str, outs: dict[str, Any]) -> None:
+        self._stub.Delete(provider_pb2.DeleteRequest(id=id_, urn=URN, properties=self._props(outs)))
+
+    def close(self) -> None:
+        self._channel.close()
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def _props(self, values: dict[str, Any], provider: str | None = None) -> struct_pb2.Struct:
+        return _struct(values | {"__provider": provider or self._provider})
+
+    def _plain(self, struct: struct_pb2.Struct) -> dict[str, Any]:
+        values = MessageToDict(struct)
+        assert values.pop("__provider") == self._provider
+        return values
+
+
+def _struct(values: dict[str, Any]) -> struct_pb2.Struct:
+    struct = struct_pb2.Struct()
+    struct.update({name: value for name, value in values.items() if value is not None})
+    return struct
+
+
+@pytest.fixture
+def accounts() -> Accounts:
+    """An OpenFunnel where guy@orchestrator.com may create users."""
+    return Accounts([Account("guy@orchestrator.com", PROVISIONER_KEY)])
+
+
+@pytest.fixture
+def api(accounts: Accounts) -> Iterator[str]:
+    """Its base URL."""
+    with serve(accounts) as base_url:
+        yield base_url
+
+
+Start = Callable[..., Provider]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a provider process; keyword arguments become its environment."""
+    with ExitStack() as stack:
+
+        def start_one(**environment: str) -> Provider:
+            engine = RecordingEngine()
+            server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
+            engine_pb2_grpc.add_EngineServicer_to_server(engine, server)
+            port = server.add_insecure_port("127.0.0.1:0")
+            server.start()
+            stack.callback(lambda: server.stop(None).wait())
+            kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENFUNNEL_", "PULUMI_"))}
+            process = subprocess.Popen(
+                [sys.executable, "-u", "-m", "pulumi.dynamic", f"127.0.0.1:{port}"],
+                env=kept | environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+            running = Provider(engine, server, process)
+            stack.callback(running.close)
+            return running
+
+        yield start_one
+
+
+@pytest.fixture
+def provider(start: Start, api: str) -> Provider:
+    """A provider process that is configured for the simulator."""
+    running = start()
+    running.configure(userId="guy@orchestrator.com", apiKey=PROVISIONER_KEY, baseUrl=api)
+    return running

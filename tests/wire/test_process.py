@@ -1,0 +1,124 @@
+"""The provider process beside its engine: errors, and the end."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import dill
+import grpc
+import pytest
+
+from ..servers import Request, ScriptedServer, answer
+from .conftest import PROVISIONER_KEY, Provider, Start
+
+ALICE = {"email": "alice@alice-startup.com", "internal_email": "alice@orchestrator.com"}
+CREATED = answer(200, {"id": 1, "email": "alice@orchestrator.com", "api_key": "of_alice_0123456789"})
+
+FAILING_PROVIDER = '''
+from pulumi.dynamic import ResourceProvider
+
+class FailingProvider(ResourceProvider):
+    def create(self, props):
+        try:
+            raise KeyError("the cause")
+        except KeyError as error:
+            raise RuntimeError("their failure") from error
+'''
+
+
+@pytest.fixture
+def their_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Another package's provider, pickled by reference; the package is on PYTHONPATH."""
+    (tmp_path / "their_package.py").write_text(FAILING_PROVIDER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+    import their_package  # type: ignore[import-not-found]
+
+    return base64.b64encode(dill.dumps(their_package.FailingProvider())).decode()
+
+
+def test_ours_fail_in_one_line_and_theirs_with_a_traceback(start: Start, api: str, their_provider: str) -> None:
+    """50 failures of ours and 50 of another provider, at once in one process: each is shown as it should be.
+
+    This is the canary, too: it fails when ``pulumi.dynamic`` formats errors in another way than we lean on.
+    """
+    provider = start()
+    provider.configure(userId="guy@orchestrator.com", apiKey="of_wrong", baseUrl=api)
+    provider.check(ALICE)
+
+    def fail(number: int) -> str:
+        with pytest.raises(grpc.RpcError) as failure:
+            provider.create(ALICE, provider=their_provider if number % 2 else None)
+        return str(failure.value.details())
+
+    with ThreadPoolExecutor(8) as pool:
+        shown = list(pool.map(fail, range(100)))
+    for ours in shown[0::2]:
+        assert ours.startswith("alice@orchestrator.com: OpenFunnel refused the provisioner key (401).")
+        assert len(ours.splitlines()) == 1
+    for theirs in shown[1::2]:
+        assert theirs.startswith("Traceback (most recent call last):")
+        assert "KeyError: 'the cause'" in theirs
+        assert theirs.rstrip().endswith("RuntimeError: their failure")
+
+
+@pytest.fixture
+def slow(server: ScriptedServer) -> Iterator[tuple[ScriptedServer, threading.Event, threading.Event]]:
+    """A server that says when a request has come, and answers when it is told to."""
+    come, go = threading.Event(), threading.Event()
+
+    def script(_request: Request) -> Iterator[bytes]:
+        come.set()
+        go.wait(30)
+        yield CREATED
+
+    server.script = script
+    yield server, come, go
+    go.set()
+
+
+def test_the_process_ends_with_its_engine(provider: Provider) -> None:
+    """When the engine is gone (the pipe to our standard input hangs up), the provider ends."""
+    provider.check(ALICE)
+    assert provider.process.poll() is None
+    hang_up(provider)
+    assert provider.process.wait(10) == 0
+
+
+def test_a_running_verb_is_finished_first(
+    start: Start, slow: tuple[ScriptedServer, threading.Event, threading.Event]
+) -> None:
+    """A create that waits for its answer when the engine goes gets its answer; then the process ends."""
+    server, come, go = slow
+    provider = start()
+    provider.configure(userId="guy@orchestrator.com", apiKey=PROVISIONER_KEY, baseUrl=server.base_url)
+    with ThreadPoolExecutor(1) as pool:
+        creating = pool.submit(provider.create, ALICE)
+        assert come.wait(10)
+        hang_up(provider)
+        with pytest.raises(subprocess.TimeoutExpired):
+            provider.process.wait(1)
+        go.set()
+        assert creating.result(10)[1]["api_key"] == "of_alice_0123456789"
+    assert provider.process.wait(10) == 0
+
+
+def test_a_message_that_no_engine_takes_is_printed(start: Start) -> None:
+    """A warning is never lost: where the engine does not answer, it goes to standard error."""
+    provider = start()
+    provider.configure()
+    provider.engine_server.stop(None).wait()
+    provider.delete("1", ALICE)
+    provider.process.kill()
+    assert provider.process.stderr is not None
+    assert b"warning: alice@orchestrator.com was removed" in provider.process.stderr.read()
+
+
+def hang_up(provider: Provider) -> None:
+    assert provider.process.stdin is not None
+    provider.process.stdin.close()

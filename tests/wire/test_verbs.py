@@ -1,0 +1,198 @@
+"""Each verb of the provider, as the engine calls it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+from pulumi.runtime.rpc import UNKNOWN
+
+from pulumi_openfunnel.simulator import Account, Accounts, Existing, serve
+
+from .conftest import PROVISIONER_KEY, Provider, Start
+
+ALICE = {"email": "alice@alice-startup.com", "internal_email": "alice@orchestrator.com"}
+ALICE_STATE = ALICE | {"api_key": "of_alice_0123456789", "key_fingerprint": "0123456789abcdef", "key_status": "active"}
+
+
+@pytest.mark.parametrize(
+    ("news", "expected"),
+    [
+        ({"email": "alice@alice-startup.com"}, ALICE),
+        ({"email": "  Alice@Alice-Startup.COM\n"}, ALICE),
+        (
+            {"email": "alice@alice-startup.com", "prefix": "Team-A"},
+            {"prefix": "Team-A", "internal_email": "team-a@orchestrator.com"},
+        ),
+        (
+            {"email": "alice@alice-startup.com", "email_mapping": "subaddress"},
+            {"email_mapping": "subaddress", "internal_email": "alice+alice-startup.com@orchestrator.com"},
+        ),
+        ({"email": UNKNOWN}, {"email": UNKNOWN, "internal_email": UNKNOWN}),
+        ({"email": UNKNOWN, "prefix": "alice"}, {"prefix": "alice", "internal_email": "alice@orchestrator.com"}),
+        ({"email": "alice@a.com", "prefix": UNKNOWN}, {"prefix": UNKNOWN, "internal_email": UNKNOWN}),
+        ({"email": "alice@a.com", "email_mapping": UNKNOWN}, {"email_mapping": UNKNOWN, "internal_email": UNKNOWN}),
+    ],
+)
+def test_check_computes_the_internal_email(provider: Provider, news: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Check normalizes the address, maps it, and passes on what is unknown."""
+    inputs, failures = provider.check(news)
+    assert failures == []
+    assert inputs | expected == inputs
+    assert set(inputs) == set(news) | {"internal_email"}
+
+
+@pytest.mark.parametrize(
+    ("news", "message"),
+    [
+        (
+            {"email": "bob@@b.com"},
+            'email "bob@@b.com": more than one @. Give one address, such as bob@b.com.',
+        ),
+        ({}, "email: not a text. Give one address, such as bob@b.com."),
+        (
+            {"email": "bob@b.com", "email_mapping": "suffix"},
+            'email_mapping "suffix": unknown. Give "prefix" or "subaddress".',
+        ),
+        ({"email": "bob@b.com", "prefix": ""}, 'prefix "": empty. Set another prefix.'),
+    ],
+)
+def test_bad_input_fails_check_in_one_line(provider: Provider, news: dict[str, Any], message: str) -> None:
+    """A wrong input is one failure, without a property, for whose value the engine would print."""
+    _, failures = provider.check(news)
+    assert failures == [("", message)]
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (
+            {},
+            "openfunnel:userId is not set. Run: pulumi config set openfunnel:userId you@yourco.com "
+            "(or set OPENFUNNEL_USER_ID).",
+        ),
+        (
+            {"userId": "of_a_key_in_the_wrong_place"},
+            "openfunnel:userId is not an email address. Run: pulumi config set openfunnel:userId you@yourco.com "
+            "(or set OPENFUNNEL_USER_ID).",
+        ),
+        (
+            {"userId": "guy@orchestrator.com", "baseUrl": "http://api.example.com"},
+            "openfunnel:baseUrl is plain http to another machine, which would show the key on the way. "
+            "Run: pulumi config set openfunnel:baseUrl https://api.openfunnel.dev (or set OPENFUNNEL_BASE_URL).",
+        ),
+        (
+            {"userId": "guy@orchestrator.com", "apiKey": "of_one\nof_two"},
+            "openfunnel:apiKey holds a space, a line break or another character no key has. "
+            "Run: pulumi config set --secret openfunnel:apiKey (or set OPENFUNNEL_API_KEY).",
+        ),
+    ],
+)
+def test_wrong_settings_fail_check_in_one_line(start: Start, config: dict[str, Any], message: str) -> None:
+    """A wrong setting is one failure that says which command sets it, and does not repeat the value."""
+    provider = start()
+    provider.configure(**config)
+    assert provider.check({"email": "alice@a.com"})[1] == [("", message)]
+
+
+def test_the_environment_stands_in_for_the_config(start: Start, api: str, accounts: Accounts) -> None:
+    """What the stack's config does not set comes from the environment."""
+    provider = start(
+        OPENFUNNEL_USER_ID="guy@orchestrator.com", OPENFUNNEL_API_KEY=PROVISIONER_KEY, OPENFUNNEL_BASE_URL=api
+    )
+    provider.configure()
+    provider.create(provider.check({"email": "alice@a.com"})[0])
+    assert [user.email for user in accounts.users] == ["alice@orchestrator.com"]
+
+
+def test_a_missing_key_warns_once_and_only_where_users_will_be_created(start: Start) -> None:
+    """A preview without the provisioner key goes on; creating does not."""
+    provider = start()
+    provider.configure(userId="guy@orchestrator.com")
+    inputs, failures = provider.check({"email": "alice@a.com"}, olds=ALICE)
+    assert (failures, provider.engine.warnings) == ([], [])
+    provider.check({"email": "alice@a.com"})
+    provider.check({"email": "bob@a.com"})
+    assert provider.engine.warnings == [
+        "alice@orchestrator.com can be previewed, but not created: openfunnel:apiKey is not set. "
+        "Run: pulumi config set --secret openfunnel:apiKey (or set OPENFUNNEL_API_KEY)."
+    ]
+    with pytest.raises(grpc.RpcError) as failure:
+        provider.create(inputs)
+    assert failure.value.details() == (
+        "openfunnel:apiKey is not set. Run: pulumi config set --secret openfunnel:apiKey (or set OPENFUNNEL_API_KEY)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("news", "changes", "replaces"),
+    [
+        ({}, False, []),
+        ({"email": " ALICE@alice-startup.com"}, False, []),
+        ({"email_mapping": "prefix"}, False, []),
+        ({"unheard_of": "an input of a later version"}, False, []),
+        ({"email": "alice@elsewhere.com"}, True, []),
+        ({"prefix": "alice"}, True, []),
+        ({"internal_email": "alice@other.com"}, True, ["internal_email"]),
+        ({"email": "bob@b.com", "internal_email": "bob@orchestrator.com"}, True, ["internal_email"]),
+        ({"email": UNKNOWN, "internal_email": UNKNOWN}, True, ["internal_email"]),
+        ({"email": UNKNOWN}, True, []),
+    ],
+)
+def test_diff_compares_what_a_user_can_change(
+    provider: Provider, news: dict[str, Any], changes: bool, replaces: list[str]
+) -> None:
+    """Only another internal email replaces, creating first; another spelling is no change."""
+    assert provider.diff(ALICE_STATE, ALICE | news) == (changes, replaces, False)
+
+
+def test_create_writes_every_output(provider: Provider, accounts: Accounts) -> None:
+    """The id is the API's, and the state holds every output that the design names."""
+    id_, outs = provider.create(ALICE)
+    [user] = accounts.users
+    assert id_ == str(user.id)
+    assert outs.pop("key_fingerprint")
+    assert outs == ALICE | {"api_key": user.api_key, "key_status": "active"}
+
+
+def test_a_failed_create_is_one_line(start: Start) -> None:
+    """The engine gets the message of our own errors, not a traceback."""
+    accounts = Accounts([Account("guy@orchestrator.com", PROVISIONER_KEY)], existing=Existing.CONFLICT)
+    accounts.create("alice@orchestrator.com")
+    with serve(accounts) as base_url:
+        provider = start()
+        provider.configure(userId="guy@orchestrator.com", apiKey=PROVISIONER_KEY, baseUrl=base_url)
+        with pytest.raises(grpc.RpcError) as failure:
+            provider.create(ALICE)
+    assert failure.value.details().startswith("alice@orchestrator.com: exists already (409)")
+    assert len(failure.value.details().splitlines()) == 1
+
+
+def test_read_keeps_the_state(provider: Provider) -> None:
+    """A refresh returns the outputs and the inputs as they are."""
+    assert provider.read("1", ALICE_STATE) == ("1", ALICE_STATE, ALICE)
+
+
+def test_update_keeps_the_key(provider: Provider) -> None:
+    """An update in place changes the inputs alone; only another address is worth a warning."""
+    news = ALICE | {"prefix": "alice"}
+    assert provider.update(ALICE_STATE, news) == ALICE_STATE | news
+    assert provider.engine.warnings == []
+
+
+def test_update_to_another_address_warns(provider: Provider) -> None:
+    """The user behind two addresses with one internal email is the same one, and the operator hears it."""
+    provider.update(ALICE_STATE, ALICE | {"email": "alice@elsewhere.com"})
+    [warning] = provider.engine.warnings
+    assert warning.startswith("alice@orchestrator.com stood for alice@alice-startup.com and now stands for")
+
+
+def test_delete_needs_no_settings_and_warns(start: Start) -> None:
+    """A destroy works with nothing configured, and says that the user lives on."""
+    provider = start()
+    provider.configure()
+    provider.delete("1", ALICE_STATE)
+    [warning] = provider.engine.warnings
+    assert "alice@orchestrator.com" in warning
+    assert "its key still works" in warning

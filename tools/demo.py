@@ -1,0 +1,132 @@
+"""``make demo``: a real ``pulumi up`` creates an OpenFunnel user, against a simulator on this machine.
+
+Everything lives in a directory of its own, which is removed at the end, also when the demo is interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import httpx
+
+from pulumi_openfunnel.simulator import Account, Accounts, serve
+
+ROOT = Path(__file__).resolve().parent.parent
+ORCHESTRATOR = "guy@orchestrator.com"
+
+
+def main() -> int:
+    """Tell the story; the exit status says whether all of it was true."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    provisioner_key = f"of_{secrets.token_urlsafe(24)}"
+    accounts = Accounts([Account(ORCHESTRATOR, provisioner_key)])
+    try:
+        with tempfile.TemporaryDirectory(prefix="openfunnel-demo-") as directory, serve(accounts) as base_url:
+            tell_story(Stack(Path(directory)), base_url, provisioner_key, accounts)
+    except subprocess.CalledProcessError as error:
+        print(f"\nThe demo failed: {' '.join(error.cmd)} ended with {error.returncode}.\n{error.stdout or ''}")
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted; nothing is left behind.")
+        return 130
+    return 0
+
+
+def tell_story(stack: Stack, base_url: str, provisioner_key: str, accounts: Accounts) -> None:
+    say(f"An OpenFunnel of our own serves {base_url}.", f"There {ORCHESTRATOR} is an orchestrator: its key may create users.")
+    stack.run("stack", "init", "demo")
+    stack.run("config", "set", "openfunnel:baseUrl", base_url)
+    stack.show("config", "set", "openfunnel:userId", ORCHESTRATOR)
+    stack.show("config", "set", "--secret", "openfunnel:apiKey", stdin=provisioner_key)
+
+    say("The program:", *(f"    {line}" for line in program_lines()))
+
+    say("What would happen? The internal email is known already, and nothing is created.")
+    stack.show("preview", "--suppress-progress")
+    expect(not accounts.users, "a preview created a user")
+
+    say("Now for real.")
+    stack.show("up", "--yes", "--skip-preview", "--suppress-progress")
+
+    say("The key is a secret in Pulumi, and shown only to who asks for it:")
+    stack.show("stack", "output", "alice_internal_email")
+    stack.show("stack", "output", "alice_api_key")
+    key = stack.show("stack", "output", "alice_api_key", "--show-secrets").strip()
+    expect([(user.email, user.api_key) for user in accounts.users] == [("alice@orchestrator.com", key)], "another key")
+
+    say("It works. OpenFunnel bills it to the orchestrator's credits:")
+    print("$ curl -H 'X-API-Key: ...' $BASE_URL/api/v1/credits/balance")
+    balance = httpx.get(f"{base_url}/api/v1/credits/balance", headers={"X-API-Key": key}, trust_env=False)
+    expect(balance.status_code == httpx.codes.OK, "the key does not work")
+    print(balance.text)
+
+    say("Once more: nothing to do, and OpenFunnel is not asked again.")
+    stack.show("up", "--yes", "--skip-preview", "--suppress-progress", "--expect-no-changes")
+    expect(len(accounts.users) == 1, "a second user")
+    say("That was all of it. Next: the README's first screen, with your own account.")
+
+
+class Stack:
+    """The quickstart, copied into a directory that also holds Pulumi's state and home."""
+
+    def __init__(self, directory: Path) -> None:
+        self._project = directory / "project"
+        self._project.mkdir()
+        shutil.copy(ROOT / "Pulumi.yaml", self._project)
+        shutil.copytree(ROOT / "examples" / "quickstart", self._project / "examples" / "quickstart")
+        (self._project / ".venv").symlink_to(sys.prefix)
+        (directory / "state").mkdir()
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "OPENFUNNEL_"))}
+        self._environment = kept | {
+            "PULUMI_HOME": str(directory / "home"),
+            "PULUMI_BACKEND_URL": f"file://{directory / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": secrets.token_urlsafe(16),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+
+    def run(self, *args: str, stdin: str = "") -> str:
+        """Run one command of the Pulumi CLI and return what it printed."""
+        return subprocess.run(
+            ["pulumi", *args, "--non-interactive", "--color", "never"],
+            cwd=self._project,
+            env=self._environment,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=True,
+        ).stdout
+
+    def show(self, *args: str, stdin: str = "") -> str:
+        """Run one command as a reader would see it."""
+        print(f"$ pulumi {' '.join(args)}", flush=True)
+        output = self.run(*args, stdin=stdin)
+        lines = [line for line in output.splitlines() if line.strip()]
+        print("\n".join(lines), end="\n" if lines else "", flush=True)
+        return output
+
+
+def program_lines() -> list[str]:
+    """The quickstart's program, without its docstring."""
+    source = (ROOT / "examples" / "quickstart" / "__main__.py").read_text()
+    return [line for line in source.splitlines() if line and not line.startswith('"""')]
+
+
+def say(*lines: str) -> None:
+    print("", *lines, sep="\n", flush=True)
+
+
+def expect(truth: bool, otherwise: str) -> None:  # noqa: FBT001
+    if not truth:
+        raise SystemExit(f"The demo is not true: {otherwise}.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
