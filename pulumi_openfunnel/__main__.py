@@ -70,13 +70,13 @@ def _simulator(args: argparse.Namespace) -> int:
             credits=args.credits,
             data=args.data,
         )
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         with serve(accounts, args.port, log=args.log) as base_url:
             print(base_url, flush=True)
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
             signal.pause()
     except KeyboardInterrupt:
         return 0
-    except (OSError, ValueError) as error:
+    except (OSError, OverflowError, ValueError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 1
     return 0

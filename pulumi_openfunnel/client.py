@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -15,6 +16,7 @@ from . import settings
 from .errors import (
     AnswerNotBelieved,
     CredentialsRefused,
+    InvalidSetting,
     NotAProvisioner,
     ProvisioningError,
     RateLimited,
@@ -46,19 +48,33 @@ class Client:
 
     Args:
         base_url: scheme, host and port, without a slash at the end.
-        timeout: seconds that one request may take in all; connecting may take 10 of them.
+        timeout: seconds to wait for a sign of the server, and for the end of its answer; connecting may take 10.
+
+    Raises:
+        InvalidSetting: when the environment's proxies or certificates cannot be used.
     """
 
     def __init__(self, base_url: str, timeout: float = settings.DEFAULT_TIMEOUT) -> None:
         self._timeout = timeout
         # A proxy from the environment is never to see what goes to this machine itself.
         loopback = settings.is_loopback(urlsplit(base_url).hostname or "")
-        self._http = httpx.Client(
-            base_url=base_url,
-            trust_env=not loopback,
-            follow_redirects=False,
-            headers={"User-Agent": f"pulumi-openfunnel/{version('pulumi-openfunnel')}"},
-        )
+        try:
+            self._http = httpx.Client(
+                base_url=base_url,
+                trust_env=not loopback,
+                follow_redirects=False,
+                headers={"User-Agent": f"pulumi-openfunnel/{version('pulumi-openfunnel')}"},
+            )
+        except (OSError, ValueError, ImportError, httpx.InvalidURL):
+            usable = False  # the error may repeat a proxy's password, so it is not to be the next one's context
+        else:
+            usable = True
+        if not usable:
+            raise InvalidSetting(
+                "environment",
+                "The environment's proxies or certificates cannot be used. "
+                "Check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+            )
 
     def close(self) -> None:
         """Close the connections that wait for reuse."""
@@ -80,7 +96,7 @@ class Client:
         """
         status, headers, body = self._send(internal_email, user_id=user_id, api_key=api_key)
         if 200 <= status < 300:
-            return _believe(internal_email, status, body)
+            return _believe(internal_email, api_key, status, body)
         _refuse(internal_email, status, headers, body)
 
     def _send(self, internal_email: str, *, user_id: str, api_key: str) -> tuple[int, httpx.Headers, bytes]:
@@ -117,6 +133,8 @@ def _unanswered(internal_email: str, error: httpx.HTTPError) -> ProvisioningErro
         reason = "OpenFunnel could not be reached in time"
     elif isinstance(error, httpx.ConnectError):
         reason = f"OpenFunnel could not be reached ({' '.join(str(error).split())})"
+    elif isinstance(error, httpx.ProxyError):
+        reason = "the proxy that the environment names did not let the request through"
     elif isinstance(error, httpx.TimeoutException):
         return Unreachable(
             internal_email, f"OpenFunnel did not answer in time. {_MAY_EXIST}. Run pulumi up again.", sent=True
@@ -130,17 +148,19 @@ def _unanswered(internal_email: str, error: httpx.HTTPError) -> ProvisioningErro
     )
 
 
-def _believe(internal_email: str, status: int, body: bytes) -> CreatedUser:
+def _believe(internal_email: str, provisioner_key: str, status: int, body: bytes) -> CreatedUser:
     """The user that a 2xx answer proves; the first thing that it does not prove is the error."""
     answer = _json_object(body)
     if answer is None:
-        problem = "longer than 64 KB" if len(body) > MAX_BODY else "no JSON object"
+        problem = "with more than 64 KB" if len(body) > MAX_BODY else "with no JSON object"
     else:
         id_, email, api_key = _id(answer.get("id")), answer.get("email"), _key(answer.get("api_key"))
         if not isinstance(email, str) or email.strip().lower() != internal_email:
             problem = "not for the email that was asked for"
         elif api_key is None:
             problem = "without a usable api_key"
+        elif api_key == provisioner_key:
+            problem = "with the provisioner key itself"
         elif id_ is None:
             problem = "without a usable id"
         else:
@@ -169,7 +189,7 @@ def _refuse(internal_email: str, status: int, headers: httpx.Headers, body: byte
             f"is_provisioner on it, and check that {settings.USER_ID} is the account of {settings.API_KEY}.",
             status,
         )
-    if status == 409 or (status == 400 and b"exist" in body.lower()):
+    if status == 409 or (status == 400 and re.search(rb"exists|already", body, re.IGNORECASE)):
         raise UserExists(
             internal_email,
             f"exists already ({status}), and its key cannot be read. {_UNCHANGED}. "
@@ -178,16 +198,15 @@ def _refuse(internal_email: str, status: int, headers: httpx.Headers, body: byte
         )
     if status == 429:
         wait = _retry_after(headers, body)
-        when = f"in {wait:g} seconds" if wait is not None else "later"
+        when = f"in {wait:.0f} seconds" if wait is not None else "later"
         raise RateLimited(
             internal_email, f"OpenFunnel limits the rate (429). {_UNCHANGED}. Run pulumi up again {when}.", wait
         )
     if status >= 500:
         raise ServerFault(internal_email, f"OpenFunnel answered {status}. {_MAY_EXIST}. Run pulumi up again.", status)
     what = "a redirect, which is never followed with a key" if 300 <= status < 400 else f"{status}"
-    raise RequestRefused(
-        internal_email, f"OpenFunnel answered {what}. {_UNCHANGED}. Check {settings.BASE_URL}.", status
-    )
+    advice = f"Check {settings.BASE_URL}" if status < 400 or status in (404, 405) else "Ask OpenFunnel why"
+    raise RequestRefused(internal_email, f"OpenFunnel answered {what}. {_UNCHANGED}. {advice}.", status)
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:

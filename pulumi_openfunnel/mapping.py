@@ -12,6 +12,7 @@ PREFIX = "prefix"
 SUBADDRESS = "subaddress"
 EMAIL_MAPPINGS = (PREFIX, SUBADDRESS)
 
+_MAX_LOCAL = 64  # characters before the @ (RFC 5321, 4.5.3.1.1)
 _SHOWN = 80  # characters of a wrong value that a message repeats
 
 
@@ -43,7 +44,7 @@ def parse(text: object) -> Address:
         InvalidAddress: of ``email``, with one line that gives the reason.
     """
     if not isinstance(text, str):
-        raise InvalidAddress("email", "email: not a text. Give one address, such as bob@b.com.")
+        raise InvalidAddress("email", "email: not text. Give one address, such as bob@b.com.")
     try:
         found = email_validator.validate_email(
             text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True
@@ -85,8 +86,9 @@ def internal_email(email: object, domain: str, *, prefix: object = None, email_m
             "email_mapping", f'email_mapping {_quoted(email_mapping)}: unknown. Give "prefix" or "subaddress".'
         )
     if prefix is not None:
-        local = prefix.strip() if isinstance(prefix, str) else ""
-        return _joined(local, domain, "prefix", f"prefix {_quoted(prefix)}", "another prefix")
+        if not isinstance(prefix, str):
+            raise InvalidAddress("prefix", "prefix: not text. Give what is to stand before the @.")
+        return _joined(prefix.strip(), domain, "prefix", f"prefix {_quoted(prefix)}", "another prefix")
     address = parse(email)
     subject = f"email {_quoted(address)}"
     if email_mapping == PREFIX:
@@ -111,6 +113,8 @@ def _local_reason(local: str) -> str:
     """Why ``local`` cannot stand before an @."""
     if not local:
         return "empty"
+    if len(local) > _MAX_LOCAL:
+        return f"{len(local)} characters before the @ ({_quoted(local)}), of at most {_MAX_LOCAL}"
     if "@" in local:
         return "an @ in it; it is only what stands before the @"
     try:
@@ -118,7 +122,7 @@ def _local_reason(local: str) -> str:
             f"{local}@example.com", check_deliverability=False, allow_smtputf8=False, strict=True
         )
     except email_validator.EmailSyntaxError as error:
-        return _lowered(str(error))
+        return _lowered(str(error)).replace("an email address", "it").replace("the email address", "it")
     return "too long together with the orchestrator's domain"
 
 
@@ -130,12 +134,16 @@ def _reason(text: str, error: email_validator.EmailSyntaxError) -> str:
     return _lowered(str(error))
 
 
-def _lowered(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:].rstrip(".")
+def _lowered(sentences: str) -> str:
+    """A library's explanation as a part of our sentence, not longer than a line."""
+    parts = sentences.rstrip(".").split(". ")
+    return _cut("; ".join(part[:1].lower() + part[1:] for part in parts), 2 * _SHOWN)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[:length] + "…"
 
 
 def _quoted(value: object) -> str:
     """A value as a message shows it: on one line, escaped and not longer than a glance."""
-    text = str(value)
-    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-    return '"' + "".join(c if c.isprintable() else repr(c)[1:-1] for c in shown) + '"'
+    return '"' + "".join(c if c.isprintable() else repr(c)[1:-1] for c in _cut(str(value), _SHOWN)) + '"'

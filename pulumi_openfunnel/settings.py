@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from . import mapping
 from .errors import InvalidAddress, InvalidSetting
@@ -29,6 +30,8 @@ _COMMANDS = {
     BASE_URL: f"pulumi config set {BASE_URL} {DEFAULT_BASE_URL}",
     TIMEOUT: f"pulumi config set {TIMEOUT} {DEFAULT_TIMEOUT:g}",
 }
+
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,8 @@ def read(config: Callable[[str], object], environ: Mapping[str, str]) -> Setting
 
     def value(setting: str) -> str | None:
         found = config(setting)
-        if not _text(found):
-            found = environ.get(_VARIABLES.get(setting, ""))
+        if not _text(found) and setting in _VARIABLES:
+            found = environ.get(_VARIABLES[setting])
         return _text(found) or None
 
     user_id, domain = _user_id(value(USER_ID))
@@ -113,7 +116,9 @@ def _user_id(value: str | None) -> tuple[str, str]:
     try:
         address = mapping.parse(value)
     except InvalidAddress:
-        raise InvalidSetting(USER_ID, _wrong(USER_ID, "is not an email address")) from None
+        address = None  # its message repeats the value, so it is not to be this error's context
+    if address is None:
+        raise InvalidSetting(USER_ID, _wrong(USER_ID, "is not an email address"))
     user_id = value if value.isascii() else f"{address.local}@{address.ascii_domain}"
     return user_id, address.ascii_domain
 
@@ -125,31 +130,49 @@ def _api_key(value: str | None) -> str | None:
 
 
 def _base_url(value: str) -> str:
-    try:
-        url = urlsplit(value)
-        port = url.port
-    except ValueError:
-        raise InvalidSetting(BASE_URL, _wrong(BASE_URL, "is not a URL")) from None
-    host = url.hostname or ""
-    problem = _base_url_problem(value, url, host)
+    """Scheme, host and port in lower case, when a request can be made to them."""
+    problem = _base_url_problem(value)
     if problem:
         raise InvalidSetting(BASE_URL, _wrong(BASE_URL, problem))
-    shown = f"[{host}]" if ":" in host else host
-    return f"{url.scheme}://{shown}" + (f":{port}" if port is not None else "")
+    return value.lower().removesuffix("/")
 
 
-def _base_url_problem(value: str, url: SplitResult, host: str) -> str | None:
+def _base_url_problem(value: str) -> str | None:  # noqa: PLR0911 - a table
+    try:
+        url = urlsplit(value)
+        host, port = url.hostname or "", url.port
+    except ValueError:
+        return "is not a URL"
     if url.scheme not in ("http", "https") or not url.netloc:
         return "does not start with https://"
-    if not host or not is_key(value):
-        return "is not a URL"
-    if url.username is not None or url.password is not None:
+    if "@" in url.netloc:
         return "holds a user name or password"
     if url.path not in ("", "/") or url.query or url.fragment:
         return "has something behind the host; the API's paths are added to it"
+    rebuilt = f"{url.scheme}://" + (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+    if not _is_host(host) or rebuilt != value.lower().removesuffix("/"):
+        return "is not a URL"
     if url.scheme == "http" and not is_loopback(host):
         return "is plain http to another machine, which would show the key on the way"
     return None
+
+
+def _is_host(host: str) -> bool:
+    """Whether a host is an IP address, or a name that a resolver takes."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        labels = host.removesuffix(".").split(".")
+    else:
+        return True
+    return all(_LABEL.fullmatch(label) and _is_idna(label) for label in labels) and not labels[-1].isdigit()
+
+
+def _is_idna(label: str) -> bool:
+    try:
+        return bool(label.encode("ascii").decode("idna"))
+    except UnicodeError:
+        return False
 
 
 def _timeout(value: str | None) -> float:

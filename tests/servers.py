@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-import pytest
 
 PROVISIONER_KEY = "of_provisioner_0123456789"
 USER_KEY = "of_alice_0123456789"
@@ -95,18 +93,6 @@ class ScriptedServer:
                 """Stay silent."""
 
         return Handler
-
-
-@pytest.fixture
-def server() -> Iterator[ScriptedServer]:
-    with contextlib.closing(ScriptedServer()) as running:
-        yield running
-
-
-@pytest.fixture
-def other_server() -> Iterator[ScriptedServer]:
-    with contextlib.closing(ScriptedServer()) as running:
-        yield running
 
 
 def told(error: BaseException) -> str:

@@ -40,7 +40,10 @@ def main() -> int:
 
 
 def tell_story(stack: Stack, base_url: str, provisioner_key: str, accounts: Accounts) -> None:
-    say(f"An OpenFunnel of our own serves {base_url}.", f"There {ORCHESTRATOR} is an orchestrator: its key may create users.")
+    say(
+        f"An OpenFunnel of our own serves {base_url}.",
+        f"There {ORCHESTRATOR} is an orchestrator: its key may create users.",
+    )
     stack.run("stack", "init", "demo")
     stack.run("config", "set", "openfunnel:baseUrl", base_url)
     stack.show("config", "set", "openfunnel:userId", ORCHESTRATOR)

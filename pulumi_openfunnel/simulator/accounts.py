@@ -69,6 +69,9 @@ class Accounts:
         ids: what kind of id a user gets.
         credits: what every domain has, shared by its accounts and their users.
         data: a JSON file that the users are read from and written to; None keeps them in memory.
+
+    Raises:
+        OSError, ValueError: when ``data`` cannot be read or written, or holds something else.
     """
 
     def __init__(
@@ -88,7 +91,8 @@ class Accounts:
         self._lock = threading.Lock()
         self._users: dict[str, User] = {}
         if data is not None and data.exists():
-            self._users = {row["email"]: User(**row) for row in json.loads(data.read_text())}
+            self._users = _load(data)
+        self._save()
 
     @property
     def users(self) -> list[User]:
@@ -143,7 +147,8 @@ class Accounts:
         if self._data is None:
             return
         aside = self._data.with_name(self._data.name + ".new")
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        aside.unlink(missing_ok=True)
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump([asdict(user) for user in self._users.values()], file, indent=1)
         aside.replace(self._data)
 
@@ -151,6 +156,13 @@ class Accounts:
 def domain_of(email: str) -> str:
     """What stands behind the @, in lower case; empty when there is none."""
     return email.rpartition("@")[2].lower() if "@" in email else ""
+
+
+def _load(data: Path) -> dict[str, User]:
+    try:
+        return {row["email"]: User(**row) for row in json.loads(data.read_text())}
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{data} holds no users of a simulator") from error
 
 
 def _new_key() -> str:

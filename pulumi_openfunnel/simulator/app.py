@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from starlette.applications import Starlette
@@ -13,6 +14,7 @@ from starlette.routing import Route
 
 from .accounts import Account, Accounts, UserExists, domain_of
 
+_ADDRESS = re.compile(r"[^@\s]+@[a-z0-9.-]+\.[a-z0-9-]+", re.ASCII | re.IGNORECASE)
 _CODES = {
     400: "INVALID_REQUEST",
     401: "UNAUTHORIZED",
@@ -79,11 +81,10 @@ async def _email(request: Request) -> str:
         raise HTTPException(415, "Content-Type is not application/json")
     try:
         body: Any = json.loads(await request.body())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise HTTPException(400, "the body is not JSON") from None
     email = body.get("email") if isinstance(body, dict) else None
-    local, _, domain = email.rpartition("@") if isinstance(email, str) else ("", "", "")
-    if not isinstance(email, str) or not local or "." not in domain or any(c.isspace() for c in email):
+    if not isinstance(email, str) or not _ADDRESS.fullmatch(email):
         raise HTTPException(400, "email is missing or no address")
     return email
 

@@ -109,7 +109,9 @@ class Project:
         """The files below home, state and project that hold this text."""
         needle = text.encode()
         roots = (self.home, self.state, self.directory)
-        return [str(file) for root in roots for file in root.rglob("*") if file.is_file() and needle in file.read_bytes()]
+        return [
+            str(file) for root in roots for file in root.rglob("*") if file.is_file() and needle in file.read_bytes()
+        ]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -52,7 +52,10 @@ def test_each_bad_address_fails_the_preview_in_one_line(new_project: NewProject)
     [
         ({"OPENFUNNEL_USER_ID": None}, "pulumi config set openfunnel:userId you@yourco.com"),
         ({"OPENFUNNEL_USER_ID": "guy"}, "pulumi config set openfunnel:userId you@yourco.com"),
-        ({"OPENFUNNEL_BASE_URL": "api.openfunnel.dev"}, "pulumi config set openfunnel:baseUrl https://api.openfunnel.dev"),
+        (
+            {"OPENFUNNEL_BASE_URL": "api.openfunnel.dev"},
+            "pulumi config set openfunnel:baseUrl https://api.openfunnel.dev",
+        ),
         ({"OPENFUNNEL_BASE_URL": "http://10.0.0.1"}, "pulumi config set openfunnel:baseUrl https://api.openfunnel.dev"),
     ],
 )

@@ -66,7 +66,9 @@ def test_a_replacement_that_fails_touches_nothing(new_project: NewProject) -> No
     accounts.create("bob@orchestrator.com")
     with serve(accounts) as base_url:
         project = new_project(READER)
-        project.setenv(OPENFUNNEL_USER_ID=ORCHESTRATOR, OPENFUNNEL_API_KEY=PROVISIONER_KEY, OPENFUNNEL_BASE_URL=base_url)
+        project.setenv(
+            OPENFUNNEL_USER_ID=ORCHESTRATOR, OPENFUNNEL_API_KEY=PROVISIONER_KEY, OPENFUNNEL_BASE_URL=base_url
+        )
         project.setenv(EMAIL="alice@a.com")
         project.up()
         before = project.resources()

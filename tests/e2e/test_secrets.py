@@ -96,7 +96,9 @@ def test_an_echoing_server_and_a_proxy_learn_and_tell_nothing(
         return [answer(500, {"error_code": request.headers["x-api-key"], "message": str(request.headers)})]
 
     server.script = echo
-    project.setenv(OPENFUNNEL_BASE_URL=server.base_url, HTTP_PROXY=other_server.base_url, http_proxy=other_server.base_url)
+    project.setenv(
+        OPENFUNNEL_BASE_URL=server.base_url, HTTP_PROXY=other_server.base_url, http_proxy=other_server.base_url
+    )
     failed = project.up(check=False)
     assert failed.status != 0
     assert any("alice@orchestrator.com: OpenFunnel answered 500." in error for error in failed.errors)

@@ -125,7 +125,7 @@ def test_without_the_installer_go_builds_once(machine: Machine) -> None:
 
 def test_a_killed_build_leaves_nothing_that_is_used(machine: Machine) -> None:
     """A build that is killed half-way is not taken for a CLI: the next run clears it and builds again."""
-    machine.command("go", GO % "sleep 600 & echo $! > \"$LOG.pid\"; wait")
+    machine.command("go", GO % 'sleep 600 & echo $! > "$LOG.pid"; wait')
     process = machine.start()
     pid = Path(f"{machine.log}.pid")
     for _ in range(400):

@@ -25,7 +25,7 @@ from pulumi_openfunnel.errors import (
     UserExists,
 )
 
-from .conftest import (
+from ..servers import (
     INTERNAL_EMAIL,
     ORCHESTRATOR,
     PROVISIONER_KEY,
@@ -139,14 +139,14 @@ class TestABelievedAnswer:
 
 
 UNBELIEVABLE: list[tuple[str, object, str]] = [
-    ("empty", b"", "no JSON object"),
-    ("HTML", f"<html>{USER_KEY}</html>".encode(), "no JSON object"),
-    ("half of a JSON object", json.dumps(CREATED).encode()[:-3], "no JSON object"),
-    ("no UTF-8", b'{"id": 7, "api_key": "\xff"}', "no JSON object"),
-    ("deep JSON", b"[" * 60_000, "no JSON object"),
-    ("list", [CREATED], "no JSON object"),
-    ("string", USER_KEY, "no JSON object"),
-    ("null", None, "no JSON object"),
+    ("empty", b"", "with no JSON object"),
+    ("HTML", f"<html>{USER_KEY}</html>".encode(), "with no JSON object"),
+    ("half of a JSON object", json.dumps(CREATED).encode()[:-3], "with no JSON object"),
+    ("no UTF-8", b'{"id": 7, "api_key": "\xff"}', "with no JSON object"),
+    ("deep JSON", b"[" * 60_000, "with no JSON object"),
+    ("list", [CREATED], "with no JSON object"),
+    ("string", USER_KEY, "with no JSON object"),
+    ("null", None, "with no JSON object"),
     ("no key", {"id": 7, "email": INTERNAL_EMAIL}, "without a usable api_key"),
     ("empty key", CREATED | {"api_key": ""}, "without a usable api_key"),
     ("blank key", CREATED | {"api_key": " \n"}, "without a usable api_key"),
@@ -167,7 +167,7 @@ UNBELIEVABLE: list[tuple[str, object, str]] = [
     ("blank id", CREATED | {"id": " "}, "without a usable id"),
     ("fraction as id", CREATED | {"id": 7.5}, "without a usable id"),
     ("user inside", {"user": CREATED}, "not for the email that was asked for"),
-    ("over 64 KB", json.dumps(CREATED).encode() + b" " * 64 * 1024, "longer than 64 KB"),
+    ("over 64 KB", json.dumps(CREATED).encode() + b" " * 64 * 1024, "with more than 64 KB"),
 ]
 
 
@@ -204,7 +204,7 @@ def test_no_more_than_64_kb_are_read(server: ScriptedServer) -> None:
             yield b" " * 1024
 
     server.script = endless
-    assert "longer than 64 KB" in str(_failure(server.base_url, timeout=60))
+    assert "with more than 64 KB" in str(_failure(server.base_url, timeout=60))
 
 
 REFUSALS: list[tuple[str, int, object, type[ProvisioningError], str]] = [
@@ -253,7 +253,7 @@ REFUSALS: list[tuple[str, int, object, type[ProvisioningError], str]] = [
         400,
         {"error_code": "INVALID_REQUEST"},
         RequestRefused,
-        f"OpenFunnel answered 400. {UNCHANGED}. Check openfunnel:baseUrl.",
+        f"OpenFunnel answered 400. {UNCHANGED}. Ask OpenFunnel why.",
     ),
     (
         "404",
@@ -262,7 +262,7 @@ REFUSALS: list[tuple[str, int, object, type[ProvisioningError], str]] = [
         RequestRefused,
         f"OpenFunnel answered 404. {UNCHANGED}. Check openfunnel:baseUrl.",
     ),
-    ("422", 422, b"", RequestRefused, f"OpenFunnel answered 422. {UNCHANGED}. Check openfunnel:baseUrl."),
+    ("422", 422, b"", RequestRefused, f"OpenFunnel answered 422. {UNCHANGED}. Ask OpenFunnel why."),
     (
         "500",
         500,
@@ -303,7 +303,7 @@ def _limited(seconds: object) -> dict[str, object]:
     ("body", "header", "seconds", "when"),
     [
         (_limited(30), None, 30.0, "in 30 seconds"),
-        (_limited(1.5), None, 1.5, "in 1.5 seconds"),
+        (_limited(1.5), None, 1.5, "in 2 seconds"),
         (_limited(30), "60", 30.0, "in 30 seconds"),
         (b"", "60", 60.0, "in 60 seconds"),
         (b"<html>", "60", 60.0, "in 60 seconds"),
@@ -543,5 +543,5 @@ def test_an_unmade_connection_sent_nothing(kind: type[httpx.HTTPError]) -> None:
     """Only where no connection was had is it certain that no user was created."""
     error = module._unanswered(INTERNAL_EMAIL, _raised(kind, ""))
     assert isinstance(error, Unreachable)
-    assert error.sent is (kind not in (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout))
+    assert error.sent is (kind not in (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError))
     assert (UNCHANGED in str(error), MAY_EXIST in str(error)) == (not error.sent, error.sent)

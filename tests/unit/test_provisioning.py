@@ -10,7 +10,7 @@ from pulumi_openfunnel.provisioning import ProvisionedKey, fingerprint, provisio
 from pulumi_openfunnel.settings import Settings
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 
-from .conftest import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY, ScriptedServer, hides_keys
+from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY, ScriptedServer, hides_keys
 
 USER_KEY_SHA256_START = "c7785caa04caacfa"  # printf of_alice_0123456789 | sha256sum | cut -c-16
 

@@ -7,7 +7,7 @@ import pytest
 from pulumi_openfunnel import settings
 from pulumi_openfunnel.errors import InvalidSetting
 
-from .conftest import ORCHESTRATOR, PROVISIONER_KEY, hides_keys
+from ..servers import ORCHESTRATOR, PROVISIONER_KEY, hides_keys
 
 USER_ID = {"openfunnel:userId": ORCHESTRATOR}
 
@@ -297,6 +297,6 @@ def test_any_other_timeout_is_refused(value: object) -> None:
         ("10.0.0.1", False),
     ],
 )
-def test_loopback_is_this_machine_alone(host: str, expected: bool) -> None:  # noqa: FBT001 - a table's column
+def test_loopback_is_this_machine_alone(host: str, expected: bool) -> None:
     """A loopback host is localhost or a loopback address, and no name that merely begins like one."""
     assert settings.is_loopback(host) is expected

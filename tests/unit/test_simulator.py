@@ -18,7 +18,7 @@ import pytest
 from pulumi_openfunnel.__main__ import main
 from pulumi_openfunnel.simulator import Account, Accounts, Existing, Ids, serve
 
-from .conftest import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY
+from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY
 
 OTHER_KEY = "of_other_0123456789"
 PLAIN = "pat@orchestrator.com"

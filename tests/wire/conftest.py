@@ -100,7 +100,7 @@ class Provider:
         return _struct(values | {"__provider": provider or self._provider})
 
     def _plain(self, struct: struct_pb2.Struct) -> dict[str, Any]:
-        values = MessageToDict(struct)
+        values: dict[str, Any] = MessageToDict(struct)
         assert values.pop("__provider") == self._provider
         return values
 

@@ -19,7 +19,7 @@ from .conftest import PROVISIONER_KEY, Provider, Start
 ALICE = {"email": "alice@alice-startup.com", "internal_email": "alice@orchestrator.com"}
 CREATED = answer(200, {"id": 1, "email": "alice@orchestrator.com", "api_key": "of_alice_0123456789"})
 
-FAILING_PROVIDER = '''
+FAILING_PROVIDER = """
 from pulumi.dynamic import ResourceProvider
 
 class FailingProvider(ResourceProvider):
@@ -28,7 +28,7 @@ class FailingProvider(ResourceProvider):
             raise KeyError("the cause")
         except KeyError as error:
             raise RuntimeError("their failure") from error
-'''
+"""
 
 
 @pytest.fixture

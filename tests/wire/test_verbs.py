@@ -165,8 +165,9 @@ def test_a_failed_create_is_one_line(start: Start) -> None:
         provider.configure(userId="guy@orchestrator.com", apiKey=PROVISIONER_KEY, baseUrl=base_url)
         with pytest.raises(grpc.RpcError) as failure:
             provider.create(ALICE)
-    assert failure.value.details().startswith("alice@orchestrator.com: exists already (409)")
-    assert len(failure.value.details().splitlines()) == 1
+    details = str(failure.value.details())
+    assert details.startswith("alice@orchestrator.com: exists already (409)")
+    assert len(details.splitlines()) == 1
 
 
 def test_read_keeps_the_state(provider: Provider) -> None:
