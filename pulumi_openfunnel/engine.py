@@ -110,7 +110,7 @@ def _log(severity: str, message: str) -> None:
 
     request = engine_pb2.LogRequest(severity=engine_pb2.LogSeverity.Value(severity), message=message)
     try:
-        with grpc.insecure_channel(sys.argv[-1]) as channel:
+        with grpc.insecure_channel(sys.argv[-1], options=[("grpc.enable_http_proxy", 0)]) as channel:
             engine_pb2_grpc.EngineStub(channel).Log(request, timeout=_LOG_TIMEOUT)
     except (grpc.RpcError, ValueError) as error:
         # No engine to tell: what it shows of our output is the last way to the user.

@@ -83,7 +83,7 @@ class Stack:
         self._project = directory / "project"
         self._project.mkdir()
         shutil.copy(ROOT / "Pulumi.yaml", self._project)
-        shutil.copytree(ROOT / "examples" / "quickstart", self._project / "examples" / "quickstart")
+        shutil.copytree(ROOT / "examples" / "quickstart", self._project / "examples" / "quickstart", symlinks=True)
         (self._project / ".venv").symlink_to(sys.prefix)
         (directory / "state").mkdir()
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "OPENFUNNEL_"))}

@@ -17,20 +17,7 @@ EACH_BAD = """
     openfunnel.ProvisionedUser("bad", email=os.environ["EMAIL"])
 """
 
-BAD = [
-    ("", "empty"),
-    ("bob", "an email address must have an @-sign"),
-    ("bob@@b.com", "more than one @"),
-    ("bo b@b.com", "SPACE"),
-    ("Bob <bob@b.com>", "a display name"),
-    ('"bob"@b.com', "quoting the part before the @-sign"),
-    ("bøb@b.com", "internationalized characters before the @-sign"),
-    ("bob.@b.com", "a period immediately before the @-sign"),
-    ("b" * 65 + "@b.com", "too long before the @-sign"),
-    ("bob@localhost", "it should have a period"),
-    ("bob@[127.0.0.1]", "bracketed IP address"),
-    ("bob@b.com, eve@e.com", "more than one @"),
-]
+BAD = [("", "empty"), ("bob\n@@b.com", "more than one @"), ("Bob <bob@b.com>", "a display name")]
 
 
 def test_each_bad_address_fails_the_preview_in_one_line(new_project: NewProject) -> None:

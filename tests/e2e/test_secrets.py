@@ -76,7 +76,7 @@ def test_a_key_in_the_clear_in_the_config_warns(project: Project, accounts: Acco
     assert len(accounts.users) == 1
 
 
-@pytest.mark.parametrize("key", ["of_one\nof_two", "of_one of_two", "of_ümlaut"])
+@pytest.mark.parametrize("key", ["of_one\nof_two", "of_one of_two"])
 def test_a_broken_provisioner_key_is_not_shown(project: Project, accounts: Accounts, key: str) -> None:
     """A key that no header can carry fails at preview, in one line without the key."""
     project.setenv(OPENFUNNEL_API_KEY=key)
@@ -97,7 +97,7 @@ def test_an_echoing_server_and_a_proxy_learn_and_tell_nothing(
 
     server.script = echo
     project.setenv(
-        OPENFUNNEL_BASE_URL=server.base_url, HTTP_PROXY=other_server.base_url, http_proxy=other_server.base_url
+        OPENFUNNEL_BASE_URL=server.base_url, HTTP_PROXY=other_server.base_url, ALL_PROXY=other_server.base_url
     )
     failed = project.up(check=False)
     assert failed.status != 0

@@ -50,7 +50,7 @@ def test_check_computes_the_internal_email(provider: Provider, news: dict[str, A
             {"email": "bob@@b.com"},
             'email "bob@@b.com": more than one @. Give one address, such as bob@b.com.',
         ),
-        ({}, "email: not a text. Give one address, such as bob@b.com."),
+        ({}, "email: not text. Give one address, such as bob@b.com."),
         (
             {"email": "bob@b.com", "email_mapping": "suffix"},
             'email_mapping "suffix": unknown. Give "prefix" or "subaddress".',
@@ -62,6 +62,33 @@ def test_bad_input_fails_check_in_one_line(provider: Provider, news: dict[str, A
     """A wrong input is one failure, without a property, for whose value the engine would print."""
     _, failures = provider.check(news)
     assert failures == [("", message)]
+
+
+BAD_ADDRESSES = [
+    ("", "empty"),
+    ("bob", "an email address must have an @-sign"),
+    ("bob@@b.com", "more than one @"),
+    ("bo b@b.com", "SPACE"),
+    ("Bob <bob@b.com>", "a display name"),
+    ('"bob"@b.com', "quoting the part before the @-sign"),
+    ("bøb@b.com", "internationalized characters before the @-sign"),
+    ("bob.@b.com", "a period immediately before the @-sign"),
+    ("b" * 65 + "@b.com", "too long before the @-sign"),
+    ("bob@localhost", "it should have a period"),
+    ("bob@[127.0.0.1]", "bracketed IP address"),
+    ("bob@b.com, eve@e.com", "more than one @"),
+]
+
+
+@pytest.mark.parametrize(("email", "reason"), BAD_ADDRESSES, ids=[reason for _, reason in BAD_ADDRESSES])
+def test_a_bad_address_fails_check_with_its_reason(provider: Provider, email: str, reason: str) -> None:
+    """One line names the property, repeats the address and gives the reason."""
+    _, [(property, message)] = provider.check({"email": email})
+    assert property == ""
+    assert message.startswith(f'email "{email}": ')
+    assert reason in message
+    assert message.endswith(". Give one address, such as bob@b.com.")
+    assert len(message.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
