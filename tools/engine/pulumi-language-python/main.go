@@ -30,8 +30,8 @@ import (
 // exitMessageShown is how pulumi-language-python-exec says that the user has seen the error already.
 const exitMessageShown = 32
 
-// programGrace is how long an interrupted program may take to end by itself.
-const programGrace = 5 * time.Second
+// programGrace is how long an interrupted program may take to end; the engine gives this host five seconds.
+const programGrace = time.Second
 
 func main() {
 	if len(os.Args) < 2 {
