@@ -35,9 +35,10 @@ def attach() -> None:
     Called from ``configure``, once a process; does nothing outside ``python -m pulumi.dynamic``.
     """
     main = sys.modules["__main__"]
-    if not _is_dynamic_provider(main) or not _attached.acquire(blocking=False):
+    if not hasattr(main, "DynamicResourceProviderServicer") or not _attached.acquire(blocking=False):
         return
-    main.traceback = _OneLineErrors()  # type: ignore[attr-defined]
+    if getattr(main, "traceback", None) is traceback:
+        main.traceback = _OneLineErrors()  # type: ignore[attr-defined]
     if os.name == "posix" and stat.S_ISFIFO(os.fstat(0).st_mode):
         threading.Thread(target=_end_with_engine, args=(main,), name="end-with-engine", daemon=True).start()
 
@@ -54,12 +55,6 @@ def warn(message: str, *, once: str | None = None) -> None:
         return
     _said.add(topic)
     _log("WARNING", message)
-
-
-def _is_dynamic_provider(main: ModuleType) -> bool:
-    """Whether ``main`` is the module that this one knows: it formats what a verb raises with ``traceback``."""
-    servicer = getattr(main, "DynamicResourceProviderServicer", None)
-    return isinstance(servicer, type) and getattr(main, "traceback", None) is traceback
 
 
 class _OneLineErrors:
