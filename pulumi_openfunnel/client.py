@@ -27,11 +27,14 @@ from .errors import (
 )
 
 CREATE_USER = "/api/v1/admin/create-user"
+BALANCE = "/api/v1/credits/balance"
 CONNECT_TIMEOUT = 10.0  # seconds
+BALANCE_TIMEOUT = 5.0  # seconds
 MAX_BODY = 64 * 1024  # bytes of an answer that are read
 
 _MAY_EXIST = "The user may have been created all the same"
 _UNCHANGED = "Nothing was created"
+_SET_KEY = f"Run: pulumi config set --secret {settings.API_KEY} (or set OPENFUNNEL_API_KEY)."
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,31 @@ class CreatedUser:
     id: str
     email: str
     api_key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What the balance endpoint said of a key.
+
+    Attributes:
+        status: the HTTP status; None when there was no answer that means anything.
+        credits_left: the credits of the key's domain, when the answer tells.
+        problem: why the key is not known to work; None when it does.
+    """
+
+    status: int | None
+    credits_left: float | None = None
+    problem: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether OpenFunnel accepts the key."""
+        return self.problem is None
+
+    @property
+    def refused(self) -> bool:
+        """Whether OpenFunnel said that it does not know the key."""
+        return self.status == 401
 
 
 class Client:
@@ -80,13 +108,14 @@ class Client:
         """Close the connections that wait for reuse."""
         self._http.close()
 
-    def create_user(self, internal_email: str, *, user_id: str, api_key: str) -> CreatedUser:
+    def create_user(self, internal_email: str, *, user_id: str, api_key: str, set_key: str = _SET_KEY) -> CreatedUser:
         """``POST /api/v1/admin/create-user`` (OpenFunnel's provision-user skill), once.
 
         Args:
             internal_email: the address to create, at the orchestrator's domain.
             user_id: the orchestrator's own email.
             api_key: the provisioner key.
+            set_key: the sentence that says how another provisioner key is set.
 
         Returns:
             The created user, when the answer proves it: 2xx, JSON, an id, a key and the email that was asked for.
@@ -97,22 +126,57 @@ class Client:
         status, headers, body = self._send(internal_email, user_id=user_id, api_key=api_key)
         if 200 <= status < 300:
             return _believe(internal_email, api_key, status, body)
-        _refuse(internal_email, status, headers, body)
+        _refuse(internal_email, status, headers, body, set_key)
+
+    def balance(self, api_key: str, timeout: float = BALANCE_TIMEOUT) -> Balance:
+        """``GET /api/v1/credits/balance`` (docs.openfunnel.dev/helpers/get-credit-balance.md), once.
+
+        It has no side effects, so it tells whether a key works. Nothing is raised: what is not a clear yes or
+        no is told in :attr:`Balance.problem`.
+
+        Args:
+            api_key: any key.
+            timeout: seconds to wait for the answer.
+        """
+        request = self._http.build_request(
+            "GET", BALANCE, headers={"X-API-Key": api_key}, timeout=httpx.Timeout(timeout)
+        )
+        try:
+            status, _, body = self._exchange(request, timeout)
+        except httpx.TimeoutException:
+            return Balance(None, problem="it did not answer in time")
+        except httpx.HTTPError:
+            return Balance(None, problem="it could not be reached")
+        answer = _json_object(body)
+        if not 200 <= status < 300:
+            return Balance(status, problem=f"it answered {status}")
+        if answer is None:
+            return Balance(None, problem=f"it answered {status} with no JSON object")
+        left = answer.get("credits_left")
+        return Balance(status, left if isinstance(left, int | float) and not isinstance(left, bool) else None)
 
     def _send(self, internal_email: str, *, user_id: str, api_key: str) -> tuple[int, httpx.Headers, bytes]:
-        deadline = time.monotonic() + self._timeout
+        request = self._http.build_request(
+            "POST",
+            CREATE_USER,
+            json={"email": internal_email},
+            headers={"X-API-Key": api_key, "X-User-ID": user_id},
+            timeout=httpx.Timeout(self._timeout, connect=min(CONNECT_TIMEOUT, self._timeout)),
+        )
         try:
-            with self._http.stream(
-                "POST",
-                CREATE_USER,
-                json={"email": internal_email},
-                headers={"X-API-Key": api_key, "X-User-ID": user_id},
-                timeout=httpx.Timeout(self._timeout, connect=min(CONNECT_TIMEOUT, self._timeout)),
-            ) as response:
-                return response.status_code, response.headers, _read(response, deadline)
+            return self._exchange(request, self._timeout)
         except httpx.HTTPError as error:
             failure = _unanswered(internal_email, error)
         raise failure
+
+    def _exchange(self, request: httpx.Request, timeout: float) -> tuple[int, httpx.Headers, bytes]:
+        """The answer's status, headers and the start of its body."""
+        deadline = time.monotonic() + timeout
+        response = self._http.send(request, stream=True)
+        try:
+            return response.status_code, response.headers, _read(response, deadline)
+        finally:
+            response.close()
 
 
 def _read(response: httpx.Response, deadline: float) -> bytes:
@@ -173,14 +237,11 @@ def _believe(internal_email: str, provisioner_key: str, status: int, body: bytes
     )
 
 
-def _refuse(internal_email: str, status: int, headers: httpx.Headers, body: bytes) -> NoReturn:
+def _refuse(internal_email: str, status: int, headers: httpx.Headers, body: bytes, set_key: str) -> NoReturn:
     """Raise what an answer other than 2xx means."""
     if status == 401:
         raise CredentialsRefused(
-            internal_email,
-            f"OpenFunnel refused the provisioner key (401). {_UNCHANGED}. "
-            f"Run: pulumi config set --secret {settings.API_KEY} (or set OPENFUNNEL_API_KEY).",
-            status,
+            internal_email, f"OpenFunnel refused the provisioner key (401). {_UNCHANGED}. {set_key}", status
         )
     if status == 403:
         raise NotAProvisioner(
@@ -192,8 +253,8 @@ def _refuse(internal_email: str, status: int, headers: httpx.Headers, body: byte
     if status == 409 or (status == 400 and re.search(rb"exists|already", body, re.IGNORECASE)):
         raise UserExists(
             internal_email,
-            f"exists already ({status}), and its key cannot be read. {_UNCHANGED}. "
-            "Set prefix, or email_mapping, to create another user.",
+            f"exists already ({status}), and its key cannot be read. {_UNCHANGED}. Pass existing_api_key when you have "
+            "its key, aliases when the resource was only renamed, or prefix or email_mapping for another user.",
             status,
         )
     if status == 429:

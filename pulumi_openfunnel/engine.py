@@ -43,18 +43,16 @@ def attach() -> None:
         threading.Thread(target=_end_with_engine, args=(main,), name="end-with-engine", daemon=True).start()
 
 
-def warn(message: str, *, once: str | None = None) -> None:
-    """Show a warning to the user.
+def warn(message: str) -> None:
+    """Show a warning, one line that names the user it is about, the first time that this process says it."""
+    if message not in _said:
+        _said.add(message)
+        _log("WARNING", message)
 
-    Args:
-        message: one line that names the user it is about.
-        once: what the warning is about; it is shown the first time only that this process says it.
-    """
-    topic = once or message
-    if topic in _said:
-        return
-    _said.add(topic)
-    _log("WARNING", message)
+
+def info(message: str) -> None:
+    """Show a line that asks for nothing."""
+    _log("INFO", message)
 
 
 class _OneLineErrors:

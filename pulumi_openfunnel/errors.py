@@ -3,12 +3,14 @@
 ::
 
     OpenFunnelError
-    ├── InvalidAddress            an address, prefix or mapping that cannot be used
+    ├── InvalidInput              an address, prefix, mapping or key that cannot be used
     ├── InvalidSetting            configuration or environment that is missing or wrong
     └── ProvisioningError         the exchange with OpenFunnel; names the user that was asked for
         ├── CredentialsRefused    401: the provisioner key
         ├── NotAProvisioner       403: the account behind the key
         ├── UserExists            409, or 400 that says so
+        ├── KeyRefused            an adopted key that OpenFunnel does not accept
+        ├── KeyNotTried           an adopted key that OpenFunnel said nothing of
         ├── RequestRefused        any other 4xx, and redirects
         ├── RateLimited           429
         ├── ServerFault           5xx
@@ -26,8 +28,8 @@ class OpenFunnelError(Exception):
     """The base of everything that this package raises; never raised directly."""
 
 
-class InvalidAddress(OpenFunnelError):
-    """An input that does not give an internal email address.
+class InvalidInput(OpenFunnelError):
+    """An input of the program that cannot be used.
 
     Attributes:
         property: the input that is wrong, such as ``"email"``.
@@ -74,6 +76,14 @@ class NotAProvisioner(ProvisioningError):
 
 class UserExists(ProvisioningError):
     """409, or 400 that says "exists": there is such a user already. Nothing was created."""
+
+
+class KeyRefused(ProvisioningError):
+    """401 for a key that was to be adopted. Nothing was stored."""
+
+
+class KeyNotTried(ProvisioningError):
+    """OpenFunnel did not say whether a key that was to be adopted works. Nothing was stored."""
 
 
 class RequestRefused(ProvisioningError):

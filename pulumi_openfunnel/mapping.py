@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import email_validator
-
-from .errors import InvalidAddress
+from .errors import InvalidInput
 
 PREFIX = "prefix"
 SUBADDRESS = "subaddress"
@@ -41,10 +39,12 @@ def parse(text: object) -> Address:
         text: the address; surrounding white space and case do not matter.
 
     Raises:
-        InvalidAddress: of ``email``, with one line that gives the reason.
+        InvalidInput: of ``email``, with one line that gives the reason.
     """
+    import email_validator
+
     if not isinstance(text, str):
-        raise InvalidAddress("email", "email: not text. Give one address, such as bob@b.com.")
+        raise InvalidInput("email", "email: not text. Give one address, such as bob@b.com.")
     try:
         found = email_validator.validate_email(
             text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True
@@ -53,14 +53,14 @@ def parse(text: object) -> Address:
         message = f"email {_quoted(text)}: {_reason(text, error)}. Give one address, such as bob@b.com."
     else:
         return Address(found.local_part.lower(), found.domain.lower(), (found.ascii_domain or found.domain).lower())
-    raise InvalidAddress("email", message)
+    raise InvalidInput("email", message)
 
 
 def normalize(text: object) -> object:
     """The one spelling of an address that is compared; what is no address is returned as it is."""
     try:
         return str(parse(text))
-    except InvalidAddress:
+    except InvalidInput:
         return text
 
 
@@ -79,15 +79,15 @@ def internal_email(email: object, domain: str, *, prefix: object = None, email_m
         The address in lower case.
 
     Raises:
-        InvalidAddress: for an unknown mapping, or when the result is no valid address.
+        InvalidInput: for an unknown mapping, or when the result is no valid address.
     """
     if email_mapping not in EMAIL_MAPPINGS:
-        raise InvalidAddress(
+        raise InvalidInput(
             "email_mapping", f'email_mapping {_quoted(email_mapping)}: unknown. Give "prefix" or "subaddress".'
         )
     if prefix is not None:
         if not isinstance(prefix, str):
-            raise InvalidAddress("prefix", "prefix: not text. Give what is to stand before the @.")
+            raise InvalidInput("prefix", "prefix: not text. Give what is to stand before the @.")
         return _joined(prefix.strip(), domain, "prefix", f"prefix {_quoted(prefix)}", "another prefix")
     address = parse(email)
     subject = f"email {_quoted(address)}"
@@ -98,15 +98,36 @@ def internal_email(email: object, domain: str, *, prefix: object = None, email_m
     )
 
 
+def spelled(email: str, domain: str, *, prefix: str | None = None, email_mapping: str | None = None) -> str:
+    """What :func:`internal_email` returns, by string operations alone and without a check.
+
+    A program compares its users with it: loading the validator would cost every program time, and what is no
+    address is refused later.
+    """
+    if prefix is not None:
+        return f"{prefix.strip()}@{domain}".lower()
+    local, _, own_domain = email.strip().lower().rpartition("@")
+    detail = f"+{ascii_domain(own_domain)}" if email_mapping == SUBADDRESS else ""
+    return f"{local}{detail}@{domain}".lower()
+
+
+def ascii_domain(domain: str) -> str:
+    """A domain in ASCII and lower case; unchanged when it is none."""
+    try:
+        return domain.encode("idna").decode().lower()
+    except UnicodeError:
+        return domain.lower()
+
+
 def _joined(local: str, domain: str, property: str, subject: str, way_out: str) -> str:
     """The address of ``local`` at ``domain``; an error says of ``property`` why there is none."""
     try:
         found = parse(f"{local}@{domain}")
-    except InvalidAddress:
+    except InvalidInput:
         reason = _local_reason(local)
     else:
         return f"{found.local}@{found.ascii_domain}"
-    raise InvalidAddress(property, f"{subject}: {reason}. Set {way_out}.")
+    raise InvalidInput(property, f"{subject}: {reason}. Set {way_out}.")
 
 
 def _local_reason(local: str) -> str:
@@ -117,6 +138,8 @@ def _local_reason(local: str) -> str:
         return f"{len(local)} characters before the @ ({_quoted(local)}), of at most {_MAX_LOCAL}"
     if "@" in local:
         return "an @ in it; it is only what stands before the @"
+    import email_validator
+
     try:
         email_validator.validate_email(
             f"{local}@example.com", check_deliverability=False, allow_smtputf8=False, strict=True
@@ -126,7 +149,7 @@ def _local_reason(local: str) -> str:
     return "too long together with the orchestrator's domain"
 
 
-def _reason(text: str, error: email_validator.EmailSyntaxError) -> str:
+def _reason(text: str, error: ValueError) -> str:
     if not text.strip():
         return "empty"
     if text.count("@") > 1 and '"' not in text and "<" not in text:

@@ -26,25 +26,31 @@ from pulumi.dynamic import (
 from pulumi.output import UNKNOWN
 
 from . import engine
-from .errors import OpenFunnelError
+from .errors import InvalidInput, InvalidSetting, OpenFunnelError
 
 if TYPE_CHECKING:
+    from .provisioning import KeyState, ProvisionedKey
     from .settings import Settings
 
-USER_INPUTS = ("email", "prefix", "email_mapping")
-"""What the program gives."""
+USER_INPUTS = ("email", "prefix", "email_mapping", "orchestrator")
+"""What the program gives, but for the key of a user that is adopted."""
 
 INPUTS = (*USER_INPUTS, "internal_email")
-"""The same with what check computes: what a diff compares."""
+"""The same with what check computes: what a diff compares, and what outputs repeat."""
 
-REPLACING = frozenset({"internal_email"})
-"""Of these, what makes another user."""
+ADOPTED = "existing_api_key"
+"""The input that is never an output."""
+
+REPLACING = frozenset({"internal_email", "orchestrator"})
+"""What makes another user."""
 
 ISSUED = ("api_key", "key_fingerprint", "key_status")
 """What create brings and every later verb keeps."""
 
 # The stack's config as the engine last gave it: one process serves one operation on one stack.
 _config: Config | None = None
+_tried: set[Settings] = set()
+_key_states: dict[str, KeyState] = {}
 
 
 class ProvisionedUserProvider(ResourceProvider):
@@ -62,19 +68,35 @@ class ProvisionedUserProvider(ResourceProvider):
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Normalize what the program gave and compute the internal email. Without olds, a create follows."""
         try:
-            inputs = _normalized(_pick(news, USER_INPUTS))
-            settings = _settings()
+            inputs = _normalized(_pick(news, (*USER_INPUTS, ADOPTED)))
+            if contains_unknowns(inputs.get("orchestrator")):
+                return CheckResult(inputs | {"internal_email": UNKNOWN}, [])
+            settings = _settings(inputs)
             inputs["internal_email"] = _internal_email(inputs, settings.domain)
+            if ADOPTED in inputs:
+                _check_adopted(settings, inputs)
+            elif not _olds:
+                _preflight(settings, inputs["internal_email"])
         except OpenFunnelError as error:
             # Without a property: of one that it is told, the engine prints the value, whatever it holds.
             return CheckResult({}, [CheckFailure("", str(error))])
-        if not _olds and settings.api_key is None:
-            _warn_without_key(inputs["internal_email"])
         return CheckResult(inputs, [])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Compare what a user can change, and nothing else: no upgrade or rotation is ever a change."""
+        """Compare what a user can change, and nothing else: no upgrade or rotation is ever a change.
+
+        Raises:
+            InvalidInput: when the key of one user would become another's.
+        """
         changed = [name for name in INPUTS if _differs(name, _olds.get(name), _news.get(name))]
+        if "internal_email" in changed and _same_key(_olds, _news):
+            raise InvalidInput(
+                ADOPTED,
+                f"existing_api_key is the key of {_olds.get('internal_email')} and cannot become that of "
+                f"{_shown(_news.get('internal_email'))}. Pass the other user's key, or take the argument away.",
+            )
+        if ADOPTED in _news and not _same_key(_olds, _news):
+            changed.append(ADOPTED)
         return DiffResult(
             changes=bool(changed),
             replaces=[name for name in changed if name in REPLACING],
@@ -82,29 +104,48 @@ class ProvisionedUserProvider(ResourceProvider):
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Ask OpenFunnel for the user, once."""
+        """Ask OpenFunnel for the user, once; or adopt it."""
         from . import provisioning
 
-        key = provisioning.provision(_settings(), props["internal_email"])
-        outs = _pick(props, INPUTS) | {
-            "api_key": key.api_key,
-            "key_fingerprint": key.fingerprint,
-            "key_status": provisioning.ACTIVE,
-        }
-        return CreateResult(key.id, outs)
+        settings = _settings(props)
+        if props.get(ADOPTED) is not None:
+            key = provisioning.adopt(settings, props["internal_email"], props[ADOPTED])
+        else:
+            key = provisioning.provision(settings, props["internal_email"])
+        return CreateResult(key.id, _pick(props, INPUTS) | _issued(key))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """The state as it is: the API cannot read a user, and a refresh never forgets one."""
-        return ReadResult(id_, _pick(props, INPUTS + ISSUED), _pick(props, INPUTS))
+        """Try the user's key. What is not known leaves the state as it is, and a user never vanishes from it."""
+        from .provisioning import REVOKED
+
+        outs, who = _pick(props, INPUTS + ISSUED), props.get("internal_email", id_)
+        key_state = _key_state(props)
+        if key_state.status is None:
+            engine.warn(
+                f"{who}: whether its key still works is not known: {key_state.problem}. The state stays as it was."
+            )
+        else:
+            outs["key_status"] = key_state.status
+        if key_state.status == REVOKED:
+            engine.warn(
+                f"{who}: its key was revoked: OpenFunnel refuses it, and accepts yours. Get a new one from OpenFunnel and "
+                "pass it as existing_api_key."
+            )
+        return ReadResult(id_, outs, _pick(props, INPUTS))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Keep the user and the key under the new inputs."""
-        if _olds.get("email") != _news["email"]:
+        """Keep the user under the new inputs, and its key, unless the program brings another one."""
+        from . import provisioning
+
+        kept = _pick(_olds, ISSUED)
+        if _news.get(ADOPTED) is not None and not _same_key(_olds, _news):
+            kept = _issued(provisioning.adopt(_settings(_news), _news["internal_email"], _news[ADOPTED]))
+        if _differs("email", _olds.get("email"), _news["email"]):
             engine.warn(
                 f"{_news['internal_email']} stood for {_olds.get('email')} and now stands for {_news['email']}: "
                 "it is the same OpenFunnel user with the same key. For another user, set prefix."
             )
-        return UpdateResult(_pick(_news, INPUTS) | _pick(_olds, ISSUED))
+        return UpdateResult(_pick(_news, INPUTS) | kept)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Say that nothing was deleted: the API cannot."""
@@ -114,15 +155,17 @@ class ProvisionedUserProvider(ResourceProvider):
         )
 
 
-def _settings() -> Settings:
-    """The settings of this operation.
+def _settings(inputs: dict[str, Any]) -> Settings:
+    """The settings of this operation, with the credentials that the inputs name.
 
     Raises:
         InvalidSetting: when one is missing or wrong.
     """
     from . import settings
 
-    return settings.read(_config.get if _config is not None else lambda _key: None, os.environ)
+    return settings.read(
+        _config.get if _config is not None else lambda _key: None, os.environ, inputs.get("orchestrator")
+    )
 
 
 def _pick(props: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -133,7 +176,7 @@ def _normalized(inputs: dict[str, Any]) -> dict[str, Any]:
     """The inputs with the email in its one spelling; what is unknown passes.
 
     Raises:
-        InvalidAddress: when the email is none.
+        InvalidInput: when the email is none.
     """
     from . import mapping
 
@@ -145,7 +188,7 @@ def _internal_email(inputs: dict[str, Any], domain: str) -> Any:
     """The internal email; unknown while what it is made of is unknown.
 
     Raises:
-        InvalidAddress: when the inputs give none.
+        InvalidInput: when the inputs give none.
     """
     from . import mapping
 
@@ -173,8 +216,71 @@ def _spelling(value: Any) -> Any:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-def _warn_without_key(internal_email: Any) -> None:
-    from . import settings
+def _same_key(olds: dict[str, Any], news: dict[str, Any]) -> bool:
+    """Whether the program passes the key that is stored already."""
+    key = news.get(ADOPTED)
+    return isinstance(key, str) and key.strip() == olds.get("api_key")
 
-    who = "a user" if contains_unknowns(internal_email) else internal_email
-    engine.warn(f"{who} can be previewed, but not created: {settings.unset(settings.API_KEY)}", once=settings.API_KEY)
+
+def _issued(key: ProvisionedKey) -> dict[str, Any]:
+    """The outputs that a key brings, in the order of ISSUED."""
+    from .provisioning import ACTIVE
+
+    return dict(zip(ISSUED, (key.api_key, key.fingerprint, ACTIVE), strict=True))
+
+
+def _check_adopted(settings: Settings, inputs: dict[str, Any]) -> None:
+    """Raise InvalidInput when the key to adopt cannot be a user's."""
+    from . import provisioning
+
+    if not contains_unknowns(inputs[ADOPTED]):
+        provisioning.checked_key(settings, inputs[ADOPTED])
+
+
+def _preflight(settings: Settings, internal_email: Any) -> None:
+    """Before the first create of some credentials, try their key, so that a refused one stops the preview.
+
+    Raises:
+        InvalidSetting: when OpenFunnel refuses the key.
+    """
+    from . import provisioning
+    from .settings import API_KEY, USER_ID
+
+    if settings in _tried:
+        return
+    _tried.add(settings)
+    try:
+        balance = provisioning.preflight(settings)
+    except InvalidSetting as missing:
+        engine.warn(f"{_shown(internal_email)} can be previewed, but not created: {missing}")
+        return
+    if balance.refused:
+        raise InvalidSetting(
+            API_KEY, f"OpenFunnel refused the provisioner key of {settings.user_id} (401). {settings.way_out(API_KEY)}"
+        )
+    if balance.status == 403:
+        engine.warn(
+            f"{_shown(internal_email)} may not be created: OpenFunnel answered 403 to the provisioner key of "
+            f"{settings.user_id}. Ask OpenFunnel to enable is_provisioner on it. {settings.way_out(USER_ID)}"
+        )
+    if balance.accepted and balance.credits_left is not None:
+        engine.info(f"OpenFunnel: {settings.domain} has {balance.credits_left:g} credits left.")
+
+
+def _key_state(props: dict[str, Any]) -> KeyState:
+    """What is known of a resource's key, asked once a process: a refresh reads everything twice."""
+    from . import provisioning
+
+    key = props.get("api_key")
+    if not isinstance(key, str) or not key:
+        return provisioning.KeyState(None, "the state holds no key")
+    if key not in _key_states:
+        try:
+            _key_states[key] = provisioning.verify(_settings(props), key)
+        except InvalidSetting as error:
+            _key_states[key] = provisioning.KeyState(None, str(error).rstrip("."))
+    return _key_states[key]
+
+
+def _shown(internal_email: Any) -> str:
+    return "a user" if contains_unknowns(internal_email) else str(internal_email)

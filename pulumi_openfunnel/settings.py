@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from . import mapping
-from .errors import InvalidAddress, InvalidSetting
+from .errors import InvalidInput, InvalidSetting
 
 DEFAULT_BASE_URL = "https://api.openfunnel.dev"
 DEFAULT_TIMEOUT = 300.0  # seconds
@@ -18,6 +19,8 @@ USER_ID = "openfunnel:userId"
 API_KEY = "openfunnel:apiKey"
 BASE_URL = "openfunnel:baseUrl"
 TIMEOUT = "openfunnel:timeout"
+
+ORCHESTRATORS = "openfunnel:orchestrators"
 
 _VARIABLES = {
     USER_ID: "OPENFUNNEL_USER_ID",
@@ -30,6 +33,9 @@ _COMMANDS = {
     BASE_URL: f"pulumi config set {BASE_URL} {DEFAULT_BASE_URL}",
     TIMEOUT: f"pulumi config set {TIMEOUT} {DEFAULT_TIMEOUT:g}",
 }
+
+Config = Callable[[str], object]
+"""Gives the value of a full key such as ``"openfunnel:userId"``; None when unset."""
 
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
@@ -44,6 +50,7 @@ class Settings:
         base_url: scheme, host and port of the API, without a slash at the end.
         api_key: the provisioner key; None when none is set. Not shown by ``repr``.
         timeout: seconds of trying for one user.
+        orchestrator: the name of these credentials in the config; None for the stack's default ones.
     """
 
     user_id: str
@@ -51,6 +58,11 @@ class Settings:
     base_url: str
     api_key: str | None = field(repr=False)
     timeout: float = DEFAULT_TIMEOUT
+    orchestrator: str | None = None
+
+    def way_out(self, setting: str) -> str:
+        """The sentence that says how ``USER_ID`` or ``API_KEY`` of these credentials is set."""
+        return _Place(setting, self.orchestrator).way_out
 
     def require_api_key(self) -> str:
         """The provisioner key.
@@ -59,36 +71,47 @@ class Settings:
             InvalidSetting: when none is set.
         """
         if self.api_key is None:
-            raise InvalidSetting(API_KEY, unset(API_KEY))
+            raise _Place(API_KEY, self.orchestrator).unset()
         return self.api_key
 
 
-def read(config: Callable[[str], object], environ: Mapping[str, str]) -> Settings:
+def read(config: Config, environ: Mapping[str, str], orchestrator: object = None) -> Settings:
     """Read all settings: the stack's config first, then the environment; an empty value counts as unset.
 
     Args:
-        config: gives the value of a full key such as ``"openfunnel:userId"``; None when unset.
-        environ: the environment's variables.
+        config: the stack's config.
+        environ: the environment's variables; an orchestrator that has a name does not look at its credentials there.
+        orchestrator: the name of one of ``openfunnel:orchestrators``; None for the stack's default credentials.
 
     Raises:
         InvalidSetting: with one line that says which command sets it. No message repeats a value, because a
             key may stand in the wrong place.
     """
-
-    def value(setting: str) -> str | None:
-        found = config(setting)
-        if not _text(found) and setting in _VARIABLES:
-            found = environ.get(_VARIABLES[setting])
-        return _text(found) or None
-
-    user_id, domain = _user_id(value(USER_ID))
+    name = _known(config, orchestrator)
+    credentials = _credentials(config, environ, name)
+    user_id, domain = _user_id(_Place(USER_ID, name), credentials[USER_ID])
     return Settings(
         user_id=user_id,
         domain=domain,
-        base_url=_base_url(value(BASE_URL) or DEFAULT_BASE_URL),
-        api_key=_api_key(value(API_KEY)),
-        timeout=_timeout(value(TIMEOUT)),
+        base_url=_base_url(_value(config, environ, BASE_URL) or DEFAULT_BASE_URL),
+        api_key=_api_key(_Place(API_KEY, name), credentials[API_KEY]),
+        timeout=_timeout(_value(config, environ, TIMEOUT)),
+        orchestrator=name,
     )
+
+
+def destination(config: Config, environ: Mapping[str, str], orchestrator: object = None) -> tuple[str, str]:
+    """Where users are created, by string operations alone and without a check, for a program that compares.
+
+    Returns:
+        The base URL, and the domain of the orchestrator; what is missing or wrong gives an empty domain.
+    """
+    try:
+        user_id = _credentials(config, environ, _known(config, orchestrator))[USER_ID] or ""
+    except InvalidSetting:
+        user_id = ""
+    base_url = _value(config, environ, BASE_URL) or DEFAULT_BASE_URL
+    return base_url.lower().removesuffix("/"), mapping.ascii_domain(user_id.rpartition("@")[2])
 
 
 def is_loopback(host: str) -> bool:
@@ -106,26 +129,96 @@ def is_key(text: str) -> bool:
     return bool(text) and all("!" <= c <= "~" for c in text)
 
 
-def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()
+@dataclass(frozen=True)
+class _Place:
+    """Where a setting of some credentials stands, and how it is set there."""
+
+    setting: str
+    orchestrator: str | None = None
+
+    @property
+    def name(self) -> str:
+        field = self.setting.partition(":")[2]
+        return self.setting if self.orchestrator is None else f"{ORCHESTRATORS}.{self.orchestrator}.{field}"
+
+    @property
+    def way_out(self) -> str:
+        if self.orchestrator is not None:
+            options, value = ("--path --secret", "") if self.setting == API_KEY else ("--path", " you@yourco.com")
+            return f"Run: pulumi config set {options} '{self.name}'{value}."
+        variable = _VARIABLES.get(self.setting)
+        return f"Run: {_COMMANDS[self.setting]}" + (f" (or set {variable})." if variable else ".")
+
+    def unset(self) -> InvalidSetting:
+        return InvalidSetting(self.name, f"{self.name} is not set. {self.way_out}")
+
+    def wrong(self, problem: str) -> InvalidSetting:
+        return InvalidSetting(self.name, f"{self.name} {problem}. {self.way_out}")
 
 
-def _user_id(value: str | None) -> tuple[str, str]:
+def _value(config: Config, environ: Mapping[str, str], setting: str) -> str | None:
+    variable = _VARIABLES.get(setting)
+    return _text(config(setting)) or (_text(environ.get(variable)) if variable else None)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value).strip() or None
+
+
+def _orchestrators(config: Config) -> dict[str, dict[str, object]]:
+    """The named orchestrators; the config holds objects as JSON."""
+    value = config(ORCHESTRATORS) or {}
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = None
+    if not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):
+        raise InvalidSetting(
+            ORCHESTRATORS,
+            f"{ORCHESTRATORS} is not an object of names to userId and apiKey. {_Place(USER_ID, 'acme').way_out}",
+        )
+    return value
+
+
+def _known(config: Config, orchestrator: object) -> str | None:
+    """The orchestrator's name, when there is one of it."""
+    if orchestrator is None:
+        return None
+    known = _orchestrators(config)
+    if isinstance(orchestrator, str) and orchestrator in known:
+        return orchestrator
+    names = ", ".join(sorted(known)) or "none"
+    raise InvalidSetting(
+        ORCHESTRATORS,
+        f'orchestrator "{orchestrator}" is not in {ORCHESTRATORS} (known: {names}). '
+        f"{_Place(USER_ID, str(orchestrator)).way_out}",
+    )
+
+
+def _credentials(config: Config, environ: Mapping[str, str], name: str | None) -> dict[str, str | None]:
+    if name is None:
+        return {setting: _value(config, environ, setting) for setting in (USER_ID, API_KEY)}
+    entry = _orchestrators(config)[name]
+    return {setting: _text(entry.get(setting.partition(":")[2])) for setting in (USER_ID, API_KEY)}
+
+
+def _user_id(place: _Place, value: str | None) -> tuple[str, str]:
     if value is None:
-        raise InvalidSetting(USER_ID, unset(USER_ID))
+        raise place.unset()
     try:
         address = mapping.parse(value)
-    except InvalidAddress:
+    except InvalidInput:
         address = None  # its message repeats the value, so it is not to be this error's context
     if address is None:
-        raise InvalidSetting(USER_ID, _wrong(USER_ID, "is not an email address"))
+        raise place.wrong("is not an email address")
     user_id = value if value.isascii() else f"{address.local}@{address.ascii_domain}"
     return user_id, address.ascii_domain
 
 
-def _api_key(value: str | None) -> str | None:
+def _api_key(place: _Place, value: str | None) -> str | None:
     if value is not None and not is_key(value):
-        raise InvalidSetting(API_KEY, _wrong(API_KEY, "holds a space, a line break or another character no key has"))
+        raise place.wrong("holds a space, a line break or another character no key has")
     return value
 
 
@@ -133,7 +226,7 @@ def _base_url(value: str) -> str:
     """Scheme, host and port in lower case, when a request can be made to them."""
     problem = _base_url_problem(value)
     if problem:
-        raise InvalidSetting(BASE_URL, _wrong(BASE_URL, problem))
+        raise _Place(BASE_URL).wrong(problem)
     return value.lower().removesuffix("/")
 
 
@@ -183,20 +276,5 @@ def _timeout(value: str | None) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds <= 86400:
-        raise InvalidSetting(TIMEOUT, _wrong(TIMEOUT, "is not a number of seconds between 0 and 86400"))
+        raise _Place(TIMEOUT).wrong("is not a number of seconds between 0 and 86400")
     return seconds
-
-
-def unset(setting: str) -> str:
-    """The line for a setting that is missing."""
-    return f"{setting} is not set. {_way_out(setting)}"
-
-
-def _wrong(setting: str, problem: str) -> str:
-    return f"{setting} {problem}. {_way_out(setting)}"
-
-
-def _way_out(setting: str) -> str:
-    variable = _VARIABLES.get(setting)
-    other = f" (or set {variable})" if variable else ""
-    return f"Run: {_COMMANDS[setting]}{other}."

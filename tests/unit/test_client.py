@@ -43,6 +43,10 @@ PATIENCE = 60.0  # seconds after which a server that holds its answer lets go, s
 
 MAY_EXIST = "The user may have been created all the same"
 UNCHANGED = "Nothing was created"
+WAYS_OUT = (
+    "Pass existing_api_key when you have its key, aliases when the resource was only renamed, "
+    "or prefix or email_mapping for another user."
+)
 
 
 def _ask(base_url: str, timeout: float = 10.0) -> CreatedUser:
@@ -233,20 +237,14 @@ REFUSALS: list[tuple[str, int, object, type[ProvisioningError], str]] = [
         409,
         b"",
         UserExists,
-        (
-            f"exists already (409), and its key cannot be read. {UNCHANGED}. "
-            "Set prefix, or email_mapping, to create another user."
-        ),
+        (f"exists already (409), and its key cannot be read. {UNCHANGED}. {WAYS_OUT}"),
     ),
     (
         "400 of an existing user",
         400,
         {"message": "a user with this email already EXISTS"},
         UserExists,
-        (
-            f"exists already (400), and its key cannot be read. {UNCHANGED}. "
-            "Set prefix, or email_mapping, to create another user."
-        ),
+        (f"exists already (400), and its key cannot be read. {UNCHANGED}. {WAYS_OUT}"),
     ),
     (
         "400",

@@ -8,7 +8,7 @@ import pickletools
 from pulumi.dynamic.dynamic import serialize_provider
 
 from pulumi_openfunnel import ProvisionedUser
-from pulumi_openfunnel.provider import INPUTS, ISSUED, ProvisionedUserProvider
+from pulumi_openfunnel.provider import ADOPTED, INPUTS, ISSUED, ProvisionedUserProvider
 
 PICKLED = "gASVPQAAAAAAAACMGnB1bHVtaV9vcGVuZnVubmVsLnByb3ZpZGVylIwXUHJvdmlzaW9uZWRVc2VyUHJvdmlkZXKUk5QpgZQu"
 
@@ -33,5 +33,6 @@ def test_the_type_token() -> None:
 
 def test_the_property_names() -> None:
     """The state's properties; one that is added later stays empty on old states."""
-    assert INPUTS == ("email", "prefix", "email_mapping", "internal_email")
-    assert ISSUED == ("api_key", "key_fingerprint", "key_status")
+    assert list(INPUTS) == ["email", "prefix", "email_mapping", "orchestrator", "internal_email"]
+    assert list(ISSUED) == ["api_key", "key_fingerprint", "key_status"]
+    assert ADOPTED == "existing_api_key"

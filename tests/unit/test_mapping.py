@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pulumi_openfunnel import mapping
-from pulumi_openfunnel.errors import InvalidAddress
+from pulumi_openfunnel.errors import InvalidInput
 
 DOMAIN = "orchestrator.com"
 LONG_DOMAIN = ".".join(["d" * 60] * 4) + ".com.de"  # 250 characters; an address may have 254
@@ -119,7 +119,7 @@ def _shown(value: object) -> str:
 @pytest.mark.parametrize(("text", "reason"), NO_ADDRESSES, ids=_shown)
 def test_what_is_no_address_is_refused_with_its_reason(text: object, reason: str) -> None:
     """An input that is no single plain address is refused with the exact reason and an example."""
-    with pytest.raises(InvalidAddress) as caught:
+    with pytest.raises(InvalidInput) as caught:
         mapping.internal_email(text, DOMAIN)
     assert str(caught.value) == f"{reason}. Give one address, such as bob@b.com."
     assert caught.value.property == "email"
@@ -142,7 +142,7 @@ def test_what_is_no_address_is_refused_with_its_reason(text: object, reason: str
 )
 def test_a_message_is_one_printable_line(text: str) -> None:
     """Whatever an address holds, the message about it is one line without control characters."""
-    with pytest.raises(InvalidAddress) as caught:
+    with pytest.raises(InvalidInput) as caught:
         mapping.parse(text)
     assert str(caught.value).isprintable()
 
@@ -152,7 +152,7 @@ def test_a_message_is_one_printable_line(text: str) -> None:
 )
 def test_a_long_value_is_cut_in_the_message(text: str) -> None:
     """Of a value longer than 80 characters a message shows the start, and the message stays short."""
-    with pytest.raises(InvalidAddress) as caught:
+    with pytest.raises(InvalidInput) as caught:
         mapping.parse(text)
     message = str(caught.value)
     assert message.startswith(f'email "{text[:80]}…": ')
@@ -161,7 +161,7 @@ def test_a_long_value_is_cut_in_the_message(text: str) -> None:
 
 def test_a_value_of_80_characters_is_shown_whole() -> None:
     """The longest value that is not cut has 80 characters."""
-    with pytest.raises(InvalidAddress) as caught:
+    with pytest.raises(InvalidInput) as caught:
         mapping.parse("x" * 80)
     assert str(caught.value).startswith(f'email "{"x" * 80}": ')
 
@@ -169,7 +169,7 @@ def test_a_value_of_80_characters_is_shown_whole() -> None:
 @pytest.mark.parametrize("text", [text for text, *_ in ADDRESSES], ids=_shown)
 def test_an_error_of_an_address_holds_nothing_of_its_parser(text: str) -> None:
     """No parser's exception hangs behind the error, because it could hold more than the message."""
-    with pytest.raises(InvalidAddress) as caught:
+    with pytest.raises(InvalidInput) as caught:
         mapping.parse(f"{text.strip()}@")
     assert caught.value.__context__ is None
 
@@ -206,7 +206,7 @@ def test_a_subaddress_may_have_64_characters() -> None:
 
 def test_a_subaddress_of_65_characters_is_refused() -> None:
     """A subaddress of 65 characters is refused, with the way out of it."""
-    with pytest.raises(InvalidAddress) as caught:
+    with pytest.raises(InvalidInput) as caught:
         mapping.internal_email("a" * 59 + "@b.com", DOMAIN, email_mapping="subaddress")
     assert str(caught.value) == (
         f'email "{"a" * 59}@b.com": 65 characters before the @ ("{"a" * 59}+b.com"), of at most 64. '
@@ -222,7 +222,7 @@ def test_a_subaddress_of_65_characters_is_refused() -> None:
 def test_an_unknown_mapping_is_refused(email_mapping: object, shown: str) -> None:
     """Only the two mappings are known, by their exact names, even where a prefix is given."""
     for prefix in (None, "alice"):
-        with pytest.raises(InvalidAddress) as caught:
+        with pytest.raises(InvalidInput) as caught:
             mapping.internal_email("alice@a.com", DOMAIN, prefix=prefix, email_mapping=email_mapping)
         assert str(caught.value) == f'email_mapping "{shown}": unknown. Give "prefix" or "subaddress".'
         assert caught.value.property == "email_mapping"
@@ -252,7 +252,7 @@ def test_beside_a_prefix_the_address_is_not_looked_at() -> None:
 @pytest.mark.parametrize(("prefix", "reason"), NO_PREFIXES, ids=_shown)
 def test_what_cannot_stand_before_the_at_sign_is_no_prefix(prefix: str, reason: str) -> None:
     """A prefix that gives no valid address is refused with the exact reason."""
-    with pytest.raises(InvalidAddress) as caught:
+    with pytest.raises(InvalidInput) as caught:
         mapping.internal_email("alice@a.com", DOMAIN, prefix=prefix)
     assert str(caught.value) == f"{reason}. Set another prefix."
     assert caught.value.property == "prefix"
@@ -261,7 +261,7 @@ def test_what_cannot_stand_before_the_at_sign_is_no_prefix(prefix: str, reason: 
 @pytest.mark.parametrize("prefix", [3, True, ["team"]])
 def test_a_prefix_that_is_no_text_is_refused(prefix: object) -> None:
     """A prefix that is no text is refused and never turned into one."""
-    with pytest.raises(InvalidAddress) as caught:
+    with pytest.raises(InvalidInput) as caught:
         mapping.internal_email("alice@a.com", DOMAIN, prefix=prefix)
     assert caught.value.property == "prefix"
 
@@ -275,7 +275,7 @@ def test_a_prefix_that_is_no_text_is_refused(prefix: object) -> None:
 )
 def test_the_whole_internal_email_has_a_length_limit(prefix: str | None, message: str) -> None:
     """A local part that is too long for the orchestrator's domain is refused, though valid elsewhere."""
-    with pytest.raises(InvalidAddress) as caught:
+    with pytest.raises(InvalidInput) as caught:
         mapping.internal_email("alice@a.com", LONG_DOMAIN, prefix=prefix)
     assert str(caught.value) == message
 

@@ -197,11 +197,6 @@ def test_a_failed_create_is_one_line(start: Start) -> None:
     assert len(details.splitlines()) == 1
 
 
-def test_read_keeps_the_state(provider: Provider) -> None:
-    """A refresh returns the outputs and the inputs as they are."""
-    assert provider.read("1", ALICE_STATE) == ("1", ALICE_STATE, ALICE)
-
-
 def test_update_keeps_the_key(provider: Provider) -> None:
     """An update in place changes the inputs alone; only another address is worth a warning."""
     news = ALICE | {"prefix": "alice"}

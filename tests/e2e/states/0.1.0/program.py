@@ -1,4 +1,5 @@
 import pulumi
+
 import pulumi_openfunnel as openfunnel
 
 alice = openfunnel.ProvisionedUser("alice", email="alice@saved-state.com", prefix="saved-alice")
