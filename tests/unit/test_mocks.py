@@ -31,7 +31,18 @@ def check():
         print("looked")
     return pulumi.Output.from_input(look())
 
+@pulumi.runtime.test
+def collide():
+    first = openfunnel.ProvisionedUser("carol", email="carol@a.com")
+    second = openfunnel.ProvisionedUser("dave", email="Carol@b.com")
+    return pulumi.Output.all(first.email, second.email)
+
 check()
+check()
+try:
+    collide()
+except pulumi.RunError as error:
+    print(error)
 for option in ({"import_": "1"}, {"id": "1"}):
     try:
         openfunnel.ProvisionedUser("bob", email="bob@b.com", opts=pulumi.ResourceOptions(**option))
@@ -40,11 +51,12 @@ for option in ({"import_": "1"}, {"id": "1"}):
 """
 
 
-def test_the_key_is_secret_under_mocks_and_import_is_refused() -> None:
-    """Mocks see the documented type, the key is secret there as well, and import_ and id are refused."""
+def test_a_program_under_mocks() -> None:
+    """The key is secret there as well, declaring again is no collision, another user is; import_ is refused."""
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    looked, *refusals = done.stdout.splitlines()
-    assert looked == "looked"
+    looked, again, collision, *refusals = done.stdout.splitlines()
+    assert looked == again == "looked"
+    assert collision.startswith('"carol" and "dave" both map to carol@')
     assert len(refusals) == 2
     assert all(line.startswith('ProvisionedUser "bob": OpenFunnel cannot read a user') for line in refusals)
