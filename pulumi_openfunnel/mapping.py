@@ -50,7 +50,7 @@ def parse(text: object) -> Address:
             text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True
         )
     except email_validator.EmailSyntaxError as error:
-        message = f"email {_quoted(text)}: {_reason(text, error)}. Give one address, such as bob@b.com."
+        message = f"email {quoted(text)}: {_reason(text, error)}. Give one address, such as bob@b.com."
     else:
         return Address(found.local_part.lower(), found.domain.lower(), (found.ascii_domain or found.domain).lower())
     raise InvalidInput("email", message)
@@ -83,14 +83,14 @@ def internal_email(email: object, domain: str, *, prefix: object = None, email_m
     """
     if email_mapping not in EMAIL_MAPPINGS:
         raise InvalidInput(
-            "email_mapping", f'email_mapping {_quoted(email_mapping)}: unknown. Give "prefix" or "subaddress".'
+            "email_mapping", f'email_mapping {quoted(email_mapping)}: unknown. Give "prefix" or "subaddress".'
         )
     if prefix is not None:
         if not isinstance(prefix, str):
             raise InvalidInput("prefix", "prefix: not text. Give what is to stand before the @.")
-        return _joined(prefix.strip(), domain, "prefix", f"prefix {_quoted(prefix)}", "another prefix")
+        return _joined(prefix.strip(), domain, "prefix", f"prefix {quoted(prefix)}", "another prefix")
     address = parse(email)
-    subject = f"email {_quoted(address)}"
+    subject = f"email {quoted(address)}"
     if email_mapping == PREFIX:
         return _joined(address.local, domain, "email", subject, "prefix")
     return _joined(
@@ -135,7 +135,7 @@ def _local_reason(local: str) -> str:
     if not local:
         return "empty"
     if len(local) > _MAX_LOCAL:
-        return f"{len(local)} characters before the @ ({_quoted(local)}), of at most {_MAX_LOCAL}"
+        return f"{len(local)} characters before the @ ({quoted(local)}), of at most {_MAX_LOCAL}"
     if "@" in local:
         return "an @ in it; it is only what stands before the @"
     import email_validator
@@ -167,6 +167,6 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[:length] + "…"
 
 
-def _quoted(value: object) -> str:
+def quoted(value: object) -> str:
     """A value as a message shows it: on one line, escaped and not longer than a glance."""
     return '"' + "".join(c if c.isprintable() else repr(c)[1:-1] for c in _cut(str(value), _SHOWN)) + '"'

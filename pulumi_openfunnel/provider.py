@@ -51,6 +51,7 @@ ISSUED = ("api_key", "key_fingerprint", "key_status")
 _config: Config | None = None
 _tried: set[Settings] = set()
 _key_states: dict[str, KeyState] = {}
+_created: dict[str, str] = {}  # by internal email, the fingerprint of the key that this operation brought
 
 
 class ProvisionedUserProvider(ResourceProvider):
@@ -89,11 +90,11 @@ class ProvisionedUserProvider(ResourceProvider):
             InvalidInput: when the key of one user would become another's.
         """
         changed = [name for name in INPUTS if _differs(name, _olds.get(name), _news.get(name))]
-        if "internal_email" in changed and _same_key(_olds, _news):
+        if "internal_email" in changed and _same_key(_olds, _news) and not contains_unknowns(_news["internal_email"]):
             raise InvalidInput(
                 ADOPTED,
                 f"existing_api_key is the key of {_olds.get('internal_email')} and cannot become that of "
-                f"{_shown(_news.get('internal_email'))}. Pass the other user's key, or take the argument away.",
+                f"{_news['internal_email']}. Pass the other user's key, or take the argument away.",
             )
         if ADOPTED in _news and not _same_key(_olds, _news):
             changed.append(ADOPTED)
@@ -112,6 +113,7 @@ class ProvisionedUserProvider(ResourceProvider):
             key = provisioning.adopt(settings, props["internal_email"], props[ADOPTED])
         else:
             key = provisioning.provision(settings, props["internal_email"])
+        _created[props["internal_email"]] = key.fingerprint
         return CreateResult(key.id, _pick(props, INPUTS) | _issued(key))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -148,10 +150,20 @@ class ProvisionedUserProvider(ResourceProvider):
         return UpdateResult(_pick(_news, INPUTS) | kept)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Say that nothing was deleted: the API cannot."""
+        """Say what was not deleted: the API cannot delete. Within one update all creates come before all deletes."""
+        who, fingerprint = _props.get("internal_email", _id), _props.get("key_fingerprint")
+        if who in _created and _created[who] == fingerprint:
+            return  # another resource of the stack stands for the same user, with the same key
+        if who in _created:
+            engine.warn(
+                f"{who} existed already and got a second key: the stack now holds {_created[who]} in place of "
+                f"{fingerprint} (fingerprints). Whether the first key still works, ask OpenFunnel."
+            )
+            return
+        key = "was revoked before" if _props.get("key_status") == "revoked" else "still works"
         engine.warn(
-            f"{_props.get('internal_email', _id)} was removed from the stack only: OpenFunnel's API cannot delete "
-            "users, so the user lives on and its key still works. Ask OpenFunnel to disable it."
+            f"{who} was removed from the stack only: OpenFunnel's API cannot delete users, so the user lives on and its "
+            f"key {key}. Ask OpenFunnel to disable it."
         )
 
 
@@ -264,7 +276,7 @@ def _preflight(settings: Settings, internal_email: Any) -> None:
             f"{settings.user_id}. Ask OpenFunnel to enable is_provisioner on it. {settings.way_out(USER_ID)}"
         )
     if balance.accepted and balance.credits_left is not None:
-        engine.info(f"OpenFunnel: {settings.domain} has {balance.credits_left:g} credits left.")
+        engine.info(f"OpenFunnel: {settings.domain} has {balance.credits_left:.10g} credits left.")
 
 
 def _key_state(props: dict[str, Any]) -> KeyState:

@@ -191,8 +191,8 @@ def _known(config: Config, orchestrator: object) -> str | None:
     names = ", ".join(sorted(known)) or "none"
     raise InvalidSetting(
         ORCHESTRATORS,
-        f'orchestrator "{orchestrator}" is not in {ORCHESTRATORS} (known: {names}). '
-        f"{_Place(USER_ID, str(orchestrator)).way_out}",
+        f"orchestrator {mapping.quoted(orchestrator)} is not in {ORCHESTRATORS} (known: {names}). "
+        f"{_Place(USER_ID, mapping.quoted(orchestrator).strip(chr(34))).way_out}",
     )
 
 

@@ -159,7 +159,7 @@ def test_the_usual_options_behave_as_everywhere(project: Project, accounts: Acco
 def test_a_state_of_an_older_version_loads(project: Project, saved: Path) -> None:
     """A state that was written by a released version shows no diff, refreshes, and destroys."""
     project.write((saved / "program.py").read_text())
-    shutil.copy(saved / "Pulumi.dev.yaml", project.directory)
+    shutil.copy(saved / "stack.yaml", project.directory / "Pulumi.dev.yaml")
     project.pulumi("stack", "import", "--file", str(saved / "state.json"))
     project.pulumi("preview", "--expect-no-changes")
     before = project.resources()

@@ -175,6 +175,11 @@ class TestAdoption:
         assert outs["key_fingerprint"] != ALICE_STATE["key_fingerprint"]
         assert outs == ALICE_STATE | {"api_key": NEW_KEY, "key_fingerprint": outs["key_fingerprint"]}
 
+    def test_an_unknown_address_is_not_refused_at_preview(self, provider: Provider) -> None:
+        """It may turn out to be the same one."""
+        news = {"email": UNKNOWN, "internal_email": UNKNOWN, "existing_api_key": ALICE_KEY}
+        assert provider.diff(ALICE_STATE, news) == (True, ["internal_email"], False)
+
     def test_a_key_is_not_carried_over_to_another_user(self, provider: Provider) -> None:
         """A changed internal email with the stored key is refused: it would be another user's key."""
         bob = {"email": "bob@b.com", "internal_email": "bob@orchestrator.com", "existing_api_key": ALICE_KEY}

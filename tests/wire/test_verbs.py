@@ -211,6 +211,27 @@ def test_update_to_another_address_warns(provider: Provider) -> None:
     assert warning.startswith("alice@orchestrator.com stood for alice@alice-startup.com and now stands for")
 
 
+@pytest.mark.parametrize(("existing", "warned"), [(Existing.SAME_KEY, False), (Existing.NEW_KEY, True)])
+def test_a_second_key_for_one_user_warns(start: Start, existing: Existing, warned: bool) -> None:
+    """A replacement by the same user says whether the stack now holds another key; neither message shows it."""
+    accounts = Accounts([Account("guy@orchestrator.com", PROVISIONER_KEY)], existing=existing)
+    with serve(accounts) as base_url:
+        provider = start()
+        provider.configure(userId="guy@orchestrator.com", apiKey=PROVISIONER_KEY, baseUrl=base_url)
+        (id_, first), (_, second) = provider.create(ALICE), provider.create(ALICE)
+        provider.delete(id_, first)
+    assert (first["api_key"] != second["api_key"]) is warned
+    assert provider.engine.warnings == (
+        [
+            "alice@orchestrator.com existed already and got a second key: the stack now holds "
+            f"{second['key_fingerprint']} in place of {first['key_fingerprint']} (fingerprints). "
+            "Whether the first key still works, ask OpenFunnel."
+        ]
+        if warned
+        else []
+    )
+
+
 def test_delete_needs_no_settings_and_warns(start: Start) -> None:
     """A destroy works with nothing configured, and says that the user lives on."""
     provider = start()
