@@ -67,6 +67,11 @@ def test_a_refresh_under_an_outage_changes_nothing(
     [warning] = project.pulumi("refresh", "--yes", "--skip-preview").warnings
     assert warning.startswith("alice@orchestrator.com: its key was revoked")
     assert project.resources()["alice"]["outputs"]["key_status"] == "revoked"
+    asked = len(server.requests)
+    server.script = lambda _request: [BALANCE]
+    project.pulumi("refresh", "--yes", "--skip-preview")
+    assert len(server.requests) == asked + 1  # the engine reads twice, the API is asked once
+    assert project.resources()["alice"]["outputs"]["key_status"] == "active"
     project.pulumi("preview", "--expect-no-changes")
 
 

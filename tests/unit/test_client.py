@@ -543,3 +543,38 @@ def test_an_unmade_connection_sent_nothing(kind: type[httpx.HTTPError]) -> None:
     assert isinstance(error, Unreachable)
     assert error.sent is (kind not in (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError))
     assert (UNCHANGED in str(error), MAY_EXIST in str(error)) == (not error.sent, error.sent)
+
+
+class TestBalance:
+    """The balance endpoint, which tells whether a key works and never raises."""
+
+    def test_the_documented_request(self, server: ScriptedServer) -> None:
+        """One GET with the key alone; the credits come as a number."""
+        server.answers(200, {"total_credits": 200, "credits_used": 37.5, "credits_left": 162.5})
+        with contextlib.closing(Client(server.base_url)) as client:
+            balance = client.balance(USER_KEY)
+        assert (balance.accepted, balance.refused, balance.credits_left) == (True, False, 162.5)
+        [request] = server.requests
+        assert (request.method, request.path, request.body) == ("GET", "/api/v1/credits/balance", b"")
+        assert request.headers["x-api-key"] == USER_KEY
+        assert "x-user-id" not in request.headers
+
+    @pytest.mark.parametrize("left", [None, "162.5", True, [1]])
+    def test_credits_of_another_kind_are_not_told(self, server: ScriptedServer, left: object) -> None:
+        """The key works all the same."""
+        server.answers(200, {"credits_left": left})
+        with contextlib.closing(Client(server.base_url)) as client:
+            assert client.balance(USER_KEY) == module.Balance(200)
+
+    def test_an_answer_that_does_not_come(self, server: ScriptedServer) -> None:
+        """Nothing in time is neither yes nor no."""
+
+        def script(_request: Request) -> Iterator[bytes]:
+            server.released.wait(PATIENCE)
+            yield answer(200, {})
+
+        server.script = script
+        with contextlib.closing(Client(server.base_url)) as client:
+            balance = client.balance(USER_KEY, timeout=SHORT)
+        assert (balance.accepted, balance.refused, balance.problem) == (False, False, "it did not answer in time")
+        server.released.set()
