@@ -14,7 +14,11 @@ from pulumi.runtime.settings import get_monitor
 
 from .provider import ADOPTED, INPUTS, ISSUED, ProvisionedUserProvider
 
-_API_KEY = "openfunnel:apiKey"
+# The settings that hold provisioner keys, and how each is made a secret.
+_KEYS = {
+    "openfunnel:apiKey": "pulumi config set --secret openfunnel:apiKey",
+    "openfunnel:orchestrators": "pulumi config set --path --secret 'openfunnel:orchestrators.NAME.apiKey'",
+}
 
 
 class ProvisionedUser(Resource, module="openfunnel", name="ProvisionedUser"):
@@ -93,7 +97,7 @@ class _Program:
 
     Attributes:
         claims: by base URL and internal email, the resource that stands for that user: its parent's URN and its name.
-        told: whether the program heard that its provisioner key is in the clear.
+        told: whether the program was looked at for keys in the clear.
     """
 
     claims: dict[tuple[str, str], tuple[str | None, str]] = field(default_factory=dict)
@@ -118,9 +122,10 @@ class _Program:
         from . import mapping, settings
 
         email, prefix, email_mapping, orchestrator = made_of
-        if not isinstance(email, str):
+        if email is None or not all(isinstance(given, str) for given in made_of if given is not None):
             return email  # refused in check
         base_url, domain = settings.destination(pulumi.runtime.get_config, os.environ, orchestrator)
+        domain = domain or f"<{orchestrator or 'the orchestrator'}'s domain>"  # not set: as under mocks
         internal_email = mapping.spelled(email, domain, prefix=prefix, email_mapping=email_mapping)
         # Awaited, not an input: a child that depends on its parent would wait for itself.
         parent = await opts.parent.urn.future() if opts is not None and opts.parent is not None else None
@@ -134,14 +139,18 @@ class _Program:
 
     def warn_of_plain_key(self) -> None:
         """Warn once when the stack's config holds the provisioner key in the clear."""
-        config = pulumi.runtime.config
-        if self.told or not config.get_config(_API_KEY) or config.is_config_secret(_API_KEY):
+        if self.told:
             return
         self.told = True
-        pulumi.log.warn(
-            f"{_API_KEY} is in the stack's config in the clear, and will be in its state. "
-            f"Run: pulumi config set --secret {_API_KEY}, and have OpenFunnel replace the key."
-        )
+        config = pulumi.runtime.config
+        for setting, command in _KEYS.items():
+            value = config.get_config(setting)
+            holds_key = bool(value) and "apiKey" in f"{setting} {value}"  # the setting itself, or one of its fields
+            if holds_key and not config.is_config_secret(setting):
+                pulumi.log.warn(
+                    f"{setting} holds a key in the clear in the stack's config, and so in its state. "
+                    f"Run: {command}, and have OpenFunnel replace the key."
+                )
 
 
 _programs: WeakKeyDictionary[Any, _Program] = WeakKeyDictionary()
