@@ -153,7 +153,8 @@ class Client:
         if answer is None:
             return Balance(None, problem=f"it answered {status} with no JSON object")
         left = answer.get("credits_left")
-        return Balance(status, left if isinstance(left, int | float) and not isinstance(left, bool) else None)
+        told = isinstance(left, int | float) and not isinstance(left, bool) and abs(left) < 1e15
+        return Balance(status, left if told else None)
 
     def _send(self, internal_email: str, *, user_id: str, api_key: str) -> tuple[int, httpx.Headers, bytes]:
         request = self._http.build_request(
@@ -284,7 +285,7 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
 def _id(value: object) -> str | None:
     """A user's id as a string; whether it is a number or a string is not documented."""
     if isinstance(value, str):
-        return value.strip() or None
+        return value.strip() if value.strip().isprintable() and value.strip() else None
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return None

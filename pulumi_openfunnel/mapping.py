@@ -112,10 +112,14 @@ def spelled(email: str, domain: str, *, prefix: str | None = None, email_mapping
 
 
 def ascii_domain(domain: str) -> str:
-    """A domain in ASCII and lower case; unchanged when it is none."""
+    """A domain in ASCII (IDNA 2008, as the validator maps it) and lower case; unchanged when it is none."""
+    if domain.isascii():
+        return domain.lower()
+    import idna
+
     try:
-        return domain.encode("idna").decode().lower()
-    except UnicodeError:
+        return idna.encode(domain, uts46=True).decode().lower()
+    except idna.IDNAError:
         return domain.lower()
 
 

@@ -217,6 +217,8 @@ def _differs(name: str, old: Any, new: Any) -> bool:
 
     if contains_unknowns(new):
         return True
+    if name == "orchestrator":
+        return bool(old != new)
     if name == "email":
         return mapping.normalize(old) != mapping.normalize(new)
     if name == "email_mapping":

@@ -111,7 +111,9 @@ def destination(config: Config, environ: Mapping[str, str], orchestrator: object
     except InvalidSetting:
         user_id = ""
     base_url = _value(config, environ, BASE_URL) or DEFAULT_BASE_URL
-    return base_url.lower().removesuffix("/"), mapping.ascii_domain(user_id.rpartition("@")[2])
+    # What has no @ is no address, and may be a key in the wrong place: nothing of it is passed on.
+    domain = user_id.rpartition("@")[2] if "@" in user_id else ""
+    return base_url.lower().removesuffix("/"), mapping.ascii_domain(domain)
 
 
 def is_loopback(host: str) -> bool:

@@ -167,6 +167,9 @@ UNBELIEVABLE: list[tuple[str, object, str]] = [
     ("no id", {"email": INTERNAL_EMAIL, "api_key": USER_KEY}, "without a usable id"),
     ("null id", CREATED | {"id": None}, "without a usable id"),
     ("bool id", CREATED | {"id": True}, "without a usable id"),
+    ("surrogate id", CREATED | {"id": "\ud800"}, "without a usable id"),
+    ("id of two lines", CREATED | {"id": "7\n8"}, "without a usable id"),
+    ("the asker's own key", CREATED | {"api_key": PROVISIONER_KEY}, "with the provisioner key itself"),
     ("empty id", CREATED | {"id": ""}, "without a usable id"),
     ("blank id", CREATED | {"id": " "}, "without a usable id"),
     ("fraction as id", CREATED | {"id": 7.5}, "without a usable id"),
@@ -559,7 +562,7 @@ class TestBalance:
         assert request.headers["x-api-key"] == USER_KEY
         assert "x-user-id" not in request.headers
 
-    @pytest.mark.parametrize("left", [None, "162.5", True, [1]])
+    @pytest.mark.parametrize("left", [None, "162.5", True, [1], 10**400])
     def test_credits_of_another_kind_are_not_told(self, server: ScriptedServer, left: object) -> None:
         """The key works all the same."""
         server.answers(200, {"credits_left": left})

@@ -293,3 +293,26 @@ def test_spellings_of_an_address_normalize_to_one(
 def test_what_is_no_address_is_normal_as_it_is(value: object) -> None:
     """Normalizing returns what is no address unchanged."""
     assert mapping.normalize(value) is value
+
+
+@pytest.mark.parametrize("email_mapping", ["prefix", "subaddress"])
+@pytest.mark.parametrize(
+    "email",
+    [
+        "alice@a.com",
+        "  Alice@A.COM ",
+        "o'brien+x@a.com",
+        "al@b\u00fccher.de",
+        "al@xn--bcher-kva.de",
+        "al@B\u00dcCHER.de",
+        "al@stra\u00dfe.de",
+        "al@xn--strae-oqa.de",
+        "al@strasse.de",
+        "al@\u03b2\u03cc\u03bb\u03bf\u03c2.com",
+    ],
+)
+def test_a_program_compares_by_what_check_will_compute(email: str, email_mapping: str) -> None:
+    """The unchecked spelling is the internal email, also of a domain that IDNA 2003 and 2008 write differently."""
+    expected = mapping.internal_email(email, DOMAIN, email_mapping=email_mapping)
+    assert mapping.spelled(email, DOMAIN, email_mapping=email_mapping) == expected
+    assert mapping.spelled(email, DOMAIN, prefix=" Team-A ") == mapping.internal_email(email, DOMAIN, prefix=" Team-A ")

@@ -300,3 +300,23 @@ def test_any_other_timeout_is_refused(value: object) -> None:
 def test_loopback_is_this_machine_alone(host: str, expected: bool) -> None:
     """A loopback host is localhost or a loopback address, and no name that merely begins like one."""
     assert settings.is_loopback(host) is expected
+
+
+@pytest.mark.parametrize("user_id", ["of_A_Key_In_The_Wrong_Place", "", "  "])
+def test_a_destination_tells_nothing_of_what_is_no_address(user_id: str) -> None:
+    """A key in the place of the user id never becomes a domain, whatever its case."""
+    config = {"openfunnel:userId": user_id, "openfunnel:orchestrators": {"acme": {"userId": user_id}}}
+    for orchestrator in (None, "acme", "unheard_of"):
+        assert settings.destination(config.get, {}, orchestrator) == ("https://api.openfunnel.dev", "")
+
+
+@pytest.mark.parametrize(
+    ("user_id", "domain"),
+    [("guy@Orchestrator.com", "orchestrator.com"), ("guy@stra\u00dfe.de", "xn--strae-oqa.de")],
+)
+def test_a_destination_is_where_users_are_created(user_id: str, domain: str) -> None:
+    """The unchecked destination is the checked settings' base URL and domain."""
+    config = {"openfunnel:userId": user_id, "openfunnel:baseUrl": "HTTPS://Api.Example.com/"}
+    checked = settings.read(config.get, {})
+    assert settings.destination(config.get, {}) == (checked.base_url, checked.domain)
+    assert checked.domain == domain

@@ -296,4 +296,5 @@ class TestOrchestrators:
         """Another orchestrator is another account, even at the same domain."""
         news = ALICE | {"orchestrator": "acme"}
         assert provider.diff(ALICE_STATE, news) == (True, ["orchestrator"], False)
+        assert provider.diff(ALICE_STATE | {"orchestrator": "ACME"}, news) == (True, ["orchestrator"], False)
         assert provider.diff(ALICE_STATE, ALICE | {"orchestrator": UNKNOWN}) == (True, ["orchestrator"], False)

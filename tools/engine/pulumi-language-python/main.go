@@ -30,6 +30,9 @@ import (
 // exitMessageShown is how pulumi-language-python-exec says that the user has seen the error already.
 const exitMessageShown = 32
 
+// engineCheck is how often the host looks whether its engine is still there; it ends with it.
+const engineCheck = 5 * time.Second
+
 // programGrace is how long an interrupted program may take to end; the engine gives this host five seconds.
 const programGrace = time.Second
 
@@ -40,7 +43,12 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := serve(ctx, os.Args[len(os.Args)-1]); err != nil {
+	engine := os.Args[len(os.Args)-1]
+	err := rpcutil.Healthcheck(ctx, engine, engineCheck, stop)
+	if err == nil {
+		err = serve(ctx, engine)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "pulumi-language-python:", err)
 		os.Exit(1)
 	}
