@@ -1,4 +1,4 @@
-"""Servers of other make, for every kind of test."""
+"""Servers for every kind of test: of other make, and the simulator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from .servers import ScriptedServer
+from pulumi_openfunnel.simulator import Account, Accounts, serve
+
+from .servers import ORCHESTRATOR, PROVISIONER_KEY, ScriptedServer
 
 
 @pytest.fixture
@@ -20,3 +22,16 @@ def server() -> Iterator[ScriptedServer]:
 def other_server() -> Iterator[ScriptedServer]:
     with contextlib.closing(ScriptedServer()) as running:
         yield running
+
+
+@pytest.fixture
+def accounts() -> Accounts:
+    """An OpenFunnel where guy@orchestrator.com may create users."""
+    return Accounts([Account(ORCHESTRATOR, PROVISIONER_KEY)])
+
+
+@pytest.fixture
+def api(accounts: Accounts) -> Iterator[str]:
+    """Its base URL."""
+    with serve(accounts) as base_url:
+        yield base_url

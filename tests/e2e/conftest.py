@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pulumi_openfunnel.simulator import Account, Accounts, serve
-
-ORCHESTRATOR = "guy@orchestrator.com"
-PROVISIONER_KEY = "of_provisioner_0123456789"
+from ..servers import ORCHESTRATOR, PROVISIONER_KEY, clean_environment
 
 ONE_USER = """
     import pulumi
@@ -121,26 +117,13 @@ def engine() -> None:
         assert shutil.which(needed), f"{needed} is not on PATH. Run: make test"
 
 
-@pytest.fixture
-def accounts() -> Accounts:
-    """An OpenFunnel where guy@orchestrator.com may create users."""
-    return Accounts([Account(ORCHESTRATOR, PROVISIONER_KEY)])
-
-
-@pytest.fixture
-def api(accounts: Accounts) -> Iterator[str]:
-    """Its base URL."""
-    with serve(accounts) as base_url:
-        yield base_url
-
-
 NewProject = Callable[..., Project]
 
 
 @pytest.fixture
 def new_project(tmp_path: Path) -> NewProject:
     """Makes a project with an empty stack; its environment knows nothing of OpenFunnel."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENFUNNEL_", "PULUMI_"))} | {
+    environment = clean_environment() | {
         "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",

@@ -6,7 +6,8 @@ import pytest
 
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 
-from .conftest import ORCHESTRATOR, PROVISIONER_KEY, NewProject, Project
+from ..servers import ORCHESTRATOR, PROVISIONER_KEY
+from .conftest import NewProject, Project
 
 TWO = """
     import pulumi

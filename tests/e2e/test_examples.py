@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pulumi_openfunnel.simulator import Accounts
 
-from .conftest import ORCHESTRATOR, PROVISIONER_KEY, NewProject, Project
+from ..servers import ORCHESTRATOR, PROVISIONER_KEY
+from .conftest import NewProject, Project
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -8,8 +8,8 @@ import pytest
 
 from pulumi_openfunnel.simulator import Accounts
 
-from ..servers import ScriptedServer, answer
-from .conftest import ORCHESTRATOR, PROVISIONER_KEY, NewProject, Project
+from ..servers import ORCHESTRATOR, PROVISIONER_KEY, ScriptedServer, answer
+from .conftest import NewProject, Project
 
 EACH_BAD = """
     import os

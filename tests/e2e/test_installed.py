@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import zipfile
@@ -12,7 +11,7 @@ import pytest
 
 from pulumi_openfunnel.simulator import Accounts
 
-from .conftest import ORCHESTRATOR, PROVISIONER_KEY
+from ..servers import ORCHESTRATOR, PROVISIONER_KEY, clean_environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,7 +68,7 @@ def test_the_automation_api_runs_the_installed_wheel(site: Path, api: str, accou
     """Inline programs far from the source tree: run twice, two stacks at once, and one with a collision."""
     (tmp_path / "home").mkdir()
     (tmp_path / "state").mkdir()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENFUNNEL_", "PULUMI_"))} | {
+    environment = clean_environment() | {
         "PYTHONPATH": str(site),
         "PULUMI_HOME": str(tmp_path / "home"),
         "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}",

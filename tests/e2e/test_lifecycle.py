@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 
-from .conftest import ORCHESTRATOR, PROVISIONER_KEY, NewProject, Project
+from ..servers import ORCHESTRATOR, PROVISIONER_KEY
+from .conftest import NewProject, Project
 
 READER = """
     import os

@@ -6,8 +6,8 @@ import pytest
 
 from pulumi_openfunnel.simulator import Accounts
 
-from ..servers import Request, ScriptedServer, answer
-from .conftest import ORCHESTRATOR, PROVISIONER_KEY, NewProject, Project
+from ..servers import ORCHESTRATOR, PROVISIONER_KEY, Request, ScriptedServer, answer
+from .conftest import NewProject, Project
 
 STACK_READER = """
     import pulumi

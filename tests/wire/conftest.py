@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,9 +17,9 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
 
 from pulumi_openfunnel.provider import ProvisionedUserProvider
-from pulumi_openfunnel.simulator import Account, Accounts, serve
 
-PROVISIONER_KEY = "of_provisioner_0123456789"
+from ..servers import ORCHESTRATOR, PROVISIONER_KEY, clean_environment
+
 URN = "urn:pulumi:dev::wire::pulumi-python:dynamic/openfunnel:ProvisionedUser::alice"
 
 
@@ -111,19 +110,6 @@ def _struct(values: dict[str, Any]) -> struct_pb2.Struct:
     return struct
 
 
-@pytest.fixture
-def accounts() -> Accounts:
-    """An OpenFunnel where guy@orchestrator.com may create users."""
-    return Accounts([Account("guy@orchestrator.com", PROVISIONER_KEY)])
-
-
-@pytest.fixture
-def api(accounts: Accounts) -> Iterator[str]:
-    """Its base URL."""
-    with serve(accounts) as base_url:
-        yield base_url
-
-
 Start = Callable[..., Provider]
 
 
@@ -139,10 +125,9 @@ def start() -> Iterator[Start]:
             port = server.add_insecure_port("127.0.0.1:0")
             server.start()
             stack.callback(lambda: server.stop(None).wait())
-            kept = {k: v for k, v in os.environ.items() if not k.startswith(("OPENFUNNEL_", "PULUMI_"))}
             process = subprocess.Popen(
                 [sys.executable, "-u", "-m", "pulumi.dynamic", f"127.0.0.1:{port}"],
-                env=kept | environment,
+                env=clean_environment() | environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -158,5 +143,5 @@ def start() -> Iterator[Start]:
 def provider(start: Start, api: str) -> Provider:
     """A provider process that is configured for the simulator."""
     running = start()
-    running.configure(userId="guy@orchestrator.com", apiKey=PROVISIONER_KEY, baseUrl=api)
+    running.configure(userId=ORCHESTRATOR, apiKey=PROVISIONER_KEY, baseUrl=api)
     return running

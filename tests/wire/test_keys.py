@@ -9,8 +9,8 @@ import grpc
 import pytest
 from pulumi.runtime.rpc import UNKNOWN
 
-from ..servers import Request, ScriptedServer, answer
-from .conftest import PROVISIONER_KEY, Provider, Start
+from ..servers import PROVISIONER_KEY, Request, ScriptedServer, answer
+from .conftest import Provider, Start
 
 ORCHESTRATOR = "guy@orchestrator.com"
 ALICE_KEY = "of_alice_0123456789"

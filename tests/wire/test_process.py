@@ -13,8 +13,8 @@ import dill
 import grpc
 import pytest
 
-from ..servers import Request, ScriptedServer, answer
-from .conftest import PROVISIONER_KEY, Provider, Start
+from ..servers import PROVISIONER_KEY, Request, ScriptedServer, answer
+from .conftest import Provider, Start
 
 ALICE = {"email": "alice@alice-startup.com", "internal_email": "alice@orchestrator.com"}
 CREATED = answer(200, {"id": 1, "email": "alice@orchestrator.com", "api_key": "of_alice_0123456789"})

@@ -10,7 +10,8 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from pulumi_openfunnel.simulator import Account, Accounts, Existing, serve
 
-from .conftest import PROVISIONER_KEY, Provider, Start
+from ..servers import PROVISIONER_KEY
+from .conftest import Provider, Start
 
 ALICE = {"email": "alice@alice-startup.com", "internal_email": "alice@orchestrator.com"}
 ALICE_STATE = ALICE | {"api_key": "of_alice_0123456789", "key_fingerprint": "0123456789abcdef", "key_status": "active"}
