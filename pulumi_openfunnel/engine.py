@@ -16,21 +16,28 @@ import sys
 import threading
 import time
 import traceback
-from types import ModuleType
+from concurrent.futures import ThreadPoolExecutor
+from types import FunctionType, ModuleType
 from typing import Any
 
 from .errors import OpenFunnelError
+from .operation import Operation
 
 _LOOK_AGAIN = 0.2  # seconds between two looks for verbs that still run
 _LOG_TIMEOUT = 5.0  # seconds for one message to the engine
+_PROGRESS = 15.0  # seconds between two lines of progress
+_WORKERS = 256  # verbs at once; the engine's --parallel is what limits them
 
 _logger = logging.getLogger("pulumi_openfunnel")
 _attached = threading.Lock()
 _said: set[str] = set()
+_stopped = threading.Event()
+_progress = threading.Lock()
+_next_progress = 0.0
 
 
 def attach() -> None:
-    """Fit this process for our resources: errors in one line, and an end when the engine ends.
+    """Fit this process for our resources: errors in one line, and an end when the engine cancels or ends.
 
     Called from ``configure``, once a process; does nothing outside ``python -m pulumi.dynamic``.
     """
@@ -39,7 +46,8 @@ def attach() -> None:
         return
     if getattr(main, "traceback", None) is traceback:
         main.traceback = _OneLineErrors()  # type: ignore[attr-defined]
-    if os.name == "posix" and stat.S_ISFIFO(os.fstat(0).st_mode):
+    _hear_cancel(main)
+    if _stdin_is_the_engines():
         threading.Thread(target=_end_with_engine, args=(main,), name="end-with-engine", daemon=True).start()
 
 
@@ -53,6 +61,33 @@ def warn(message: str) -> None:
 def info(message: str) -> None:
     """Show a line that asks for nothing."""
     _log("INFO", message)
+
+
+def progress(message: str) -> None:
+    """Show a line that is of interest for the moment: at most one in 15 s, because a log keeps them all."""
+    global _next_progress  # noqa: PLW0603 - one engine, one process
+    with _progress:
+        now = time.monotonic()
+        if now < _next_progress:
+            return
+        _next_progress = now + _PROGRESS
+    _log("INFO", message, ephemeral=True)
+
+
+def stop() -> None:
+    """Start no further request."""
+    _stopped.set()
+
+
+def stopping() -> bool:
+    """Whether no request is to start any more: the engine has cancelled, or is gone."""
+    if not _stopped.is_set() and _stdin_is_the_engines() and _hung_up(0):
+        _stopped.set()
+    return _stopped.is_set()
+
+
+OPERATION = Operation(warn=warn, info=info, progress=progress, stopping=stopping, wait=_stopped.wait)
+"""The engine's operation, as the use cases see it."""
 
 
 class _OneLineErrors:
@@ -72,12 +107,58 @@ class _OneLineErrors:
         return getattr(traceback, name)
 
 
-def _end_with_engine(main: ModuleType) -> None:
-    """Wait until the engine hangs up the pipe that is our stdin, and then until no verb runs; then end."""
+def _hear_cancel(main: ModuleType) -> None:
+    """Stop when the engine says so, at the first Ctrl-C.
+
+    The servicer's Cancel does nothing, and it waits behind the verbs that run; its method is registered already, so
+    it gets another body, and the pool that it waits for gets more workers.
+    """
+
+    def cancel(self: Any, request: Any, context: Any) -> Any:  # noqa: ARG001 - Cancel's own
+        from google.protobuf.empty_pb2 import Empty
+
+        from pulumi_openfunnel import engine  # noqa: PLW0406 - it runs as the servicer's, with its globals
+
+        engine.stop()
+        return Empty()
+
+    theirs = getattr(main.DynamicResourceProviderServicer, "Cancel", None)
+    if isinstance(theirs, FunctionType) and theirs.__code__.co_freevars == ():
+        theirs.__code__ = cancel.__code__
+    pool = _own_pool()
+    if pool is not None:
+        pool._max_workers = max(pool._max_workers, _WORKERS)  # noqa: SLF001 - grows as verbs come in
+
+
+def _own_pool() -> ThreadPoolExecutor | None:
+    """The pool whose worker runs this, found from the worker's own frame."""
+    frame = sys._getframe()  # noqa: SLF001 - documented, for such use
+    while frame.f_back is not None:
+        frame = frame.f_back
+        reference = frame.f_locals.get("executor_reference")
+        pool = reference() if callable(reference) else None
+        if isinstance(pool, ThreadPoolExecutor) and hasattr(pool, "_max_workers"):
+            return pool
+    return None
+
+
+def _stdin_is_the_engines() -> bool:
+    """Whether our stdin is the pipe that the engine holds the other end of."""
+    return os.name == "posix" and stat.S_ISFIFO(os.fstat(0).st_mode)
+
+
+def _hung_up(timeout: int | None) -> bool:
+    """Whether the engine has hung up that pipe, after so many milliseconds at most; None waits for it."""
     poll = select.poll()
     poll.register(0, 0)  # only the hang-up, which is always reported
-    while not any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll()):
+    return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(timeout))
+
+
+def _end_with_engine(main: ModuleType) -> None:
+    """Wait until the engine is gone, start nothing more, let what runs come to its end; then end."""
+    while not _hung_up(None):
         pass
+    _stopped.set()
     while _a_verb_runs(main):
         time.sleep(_LOOK_AGAIN)
     os._exit(0)
@@ -96,12 +177,14 @@ def _a_verb_runs(main: ModuleType) -> bool:
     return False
 
 
-def _log(severity: str, message: str) -> None:
+def _log(severity: str, message: str, *, ephemeral: bool = False) -> None:
     """Hand one message to the engine, whose address is the provider process's last argument."""
     import grpc
     from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
-    request = engine_pb2.LogRequest(severity=engine_pb2.LogSeverity.Value(severity), message=message)
+    request = engine_pb2.LogRequest(
+        severity=engine_pb2.LogSeverity.Value(severity), message=message, ephemeral=ephemeral
+    )
     try:
         with grpc.insecure_channel(sys.argv[-1], options=[("grpc.enable_http_proxy", 0)]) as channel:
             engine_pb2_grpc.EngineStub(channel).Log(request, timeout=_LOG_TIMEOUT)

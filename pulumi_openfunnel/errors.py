@@ -5,7 +5,8 @@
     OpenFunnelError
     ├── InvalidInput              an address, prefix, mapping or key that cannot be used
     ├── InvalidSetting            configuration or environment that is missing or wrong
-    └── ProvisioningError         the exchange with OpenFunnel; names the user that was asked for
+    ├── LedgerUnusable            the ledger cannot be read or written
+    └── ProvisioningError         one user was not provisioned, and which
         ├── CredentialsRefused    401: the provisioner key
         ├── NotAProvisioner       403: the account behind the key
         ├── UserExists            409, or 400 that says so
@@ -15,7 +16,11 @@
         ├── RateLimited           429
         ├── ServerFault           5xx
         ├── Unreachable           no answer: nobody there, or nothing in time
-        └── AnswerNotBelieved     2xx that does not prove the user that was asked for
+        ├── AnswerNotBelieved     2xx that does not prove the user that was asked for
+        ├── AnotherEndUser        the ledger knows the user, or the key, as another end user's
+        ├── KeySealed             the ledger holds the key, sealed under a key that is not at hand
+        ├── InProgress            another run is asking for the user right now
+        └── Stopped               the operation was cancelled before the user was asked for
 
 Every message is one line: what happened, to which user, what to do now. None holds a key, a header or an
 answer's body, whatever the server put there.
@@ -52,13 +57,32 @@ class InvalidSetting(OpenFunnelError):
         self.setting = setting
 
 
+class LedgerUnusable(OpenFunnelError):
+    """The ledger cannot be read or written.
+
+    Attributes:
+        path: its file.
+        problem: what is wrong with it, as the words behind its name.
+    """
+
+    def __init__(self, path: object, problem: str, way_out: str) -> None:
+        super().__init__(f"The ledger {path} {problem}. {way_out}")
+        self.path = path
+        self.problem = problem
+
+
 class ProvisioningError(OpenFunnelError):
-    """A user that could not be provisioned; the base of what the exchange with OpenFunnel raises.
+    """A user that could not be provisioned; the base of what is raised once a user is known.
 
     Attributes:
         internal_email: the user that was asked for.
         status: the HTTP status of the answer; None when there was none.
+        may_exist: whether the request may have created the user all the same.
+        transient: whether the same request may succeed later.
     """
+
+    may_exist = False
+    transient = False
 
     def __init__(self, internal_email: str, message: str, status: int | None = None) -> None:
         super().__init__(f"{internal_email}: {message}")
@@ -97,6 +121,8 @@ class RateLimited(ProvisioningError):
         retry_after: seconds to wait, as the server said; None when it did not.
     """
 
+    transient = True
+
     def __init__(self, internal_email: str, message: str, retry_after: float | None) -> None:
         super().__init__(internal_email, message, 429)
         self.retry_after = retry_after
@@ -105,18 +131,48 @@ class RateLimited(ProvisioningError):
 class ServerFault(ProvisioningError):
     """5xx: whether the user was created is unknown."""
 
+    may_exist = True
+    transient = True
+
 
 class Unreachable(ProvisioningError):
-    """No answer.
+    """No answer, or none that came to its end.
 
     Attributes:
         sent: whether the request may have reached the server, so that the user may exist.
     """
 
-    def __init__(self, internal_email: str, message: str, *, sent: bool) -> None:
+    def __init__(self, internal_email: str, message: str, *, sent: bool, transient: bool = True) -> None:
         super().__init__(internal_email, message)
-        self.sent = sent
+        self.sent = self.may_exist = sent
+        self.transient = transient
 
 
 class AnswerNotBelieved(ProvisioningError):
-    """A 2xx that is not JSON, or without a usable id and key, or for another email. Nothing of it was kept."""
+    """A 2xx that is not JSON, or without a usable id and key, or for another email. Nothing of it was used.
+
+    Attributes:
+        problem: what is wrong with the answer, as the words behind "OpenFunnel answered 200, but".
+    """
+
+    may_exist = True
+
+    def __init__(self, internal_email: str, message: str, status: int | None, problem: str) -> None:
+        super().__init__(internal_email, message, status)
+        self.problem = problem
+
+
+class AnotherEndUser(ProvisioningError):
+    """The ledger knows the internal email as another end user's. Nothing was asked for."""
+
+
+class KeySealed(ProvisioningError):
+    """The ledger holds the user's key, sealed under a key that is not at hand. Nothing was asked for."""
+
+
+class InProgress(ProvisioningError):
+    """Another run is asking for the user right now. Nothing was asked for."""
+
+
+class Stopped(ProvisioningError):
+    """The operation was cancelled, or the engine is gone. No further request was started."""

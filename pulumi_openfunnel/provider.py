@@ -29,7 +29,7 @@ from . import engine
 from .errors import InvalidInput, InvalidSetting, OpenFunnelError
 
 if TYPE_CHECKING:
-    from .provisioning import KeyState, ProvisionedKey
+    from .keys import KeyState, ProvisionedKey
     from .settings import Settings
 
 USER_INPUTS = ("email", "prefix", "email_mapping", "orchestrator")
@@ -77,6 +77,7 @@ class ProvisionedUserProvider(ResourceProvider):
             if ADOPTED in inputs:
                 _check_adopted(settings, inputs)
             elif not _olds:
+                _check_ledger(settings, inputs)
                 _preflight(settings, inputs["internal_email"])
         except OpenFunnelError as error:
             # Without a property: of one that it is told, the engine prints the value, whatever it holds.
@@ -105,20 +106,22 @@ class ProvisionedUserProvider(ResourceProvider):
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Ask OpenFunnel for the user, once; or adopt it."""
+        """The user's key: the program's, the ledger's, or OpenFunnel's answer."""
         from . import provisioning
 
         settings = _settings(props)
+        _warn_of_ledger(settings)
+        user = provisioning.EndUser(props["email"], props["internal_email"])
         if props.get(ADOPTED) is not None:
-            key = provisioning.adopt(settings, props["internal_email"], props[ADOPTED])
+            key = provisioning.adopt(settings, user, props[ADOPTED])
         else:
-            key = provisioning.provision(settings, props["internal_email"])
-        _created[props["internal_email"]] = key.fingerprint
+            key = provisioning.provision(settings, user, engine.OPERATION)
+        _created[user.internal_email] = key.fingerprint
         return CreateResult(key.id, _pick(props, INPUTS) | _issued(key))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Try the user's key. What is not known leaves the state as it is, and a user never vanishes from it."""
-        from .provisioning import REVOKED
+        from .keys import REVOKED
 
         outs, who = _pick(props, INPUTS + ISSUED), props.get("internal_email", id_)
         key_state = _key_state(props)
@@ -137,12 +140,16 @@ class ProvisionedUserProvider(ResourceProvider):
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Keep the user under the new inputs, and its key, unless the program brings another one."""
-        from . import provisioning
+        from . import keys, provisioning
 
-        kept = _pick(_olds, ISSUED)
+        kept, moved = _pick(_olds, ISSUED), _differs("email", _olds.get("email"), _news["email"])
+        user = provisioning.EndUser(_news["email"], _news["internal_email"])
         if _news.get(ADOPTED) is not None and not _same_key(_olds, _news):
-            kept = _issued(provisioning.adopt(_settings(_news), _news["internal_email"], _news[ADOPTED]))
-        if _differs("email", _olds.get("email"), _news["email"]):
+            kept = _issued(provisioning.adopt(_settings(_news), user, _news[ADOPTED]))
+        elif moved and _olds.get("api_key"):
+            key = keys.ProvisionedKey(_id, _olds["api_key"])
+            provisioning.hold(_settings(_news), user, key, moved_from=_normal_email(_olds))
+        if moved:
             engine.warn(
                 f"{_news['internal_email']} stood for {_olds.get('email')} and now stands for {_news['email']}: "
                 "it is the same OpenFunnel user with the same key. For another user, set prefix."
@@ -150,10 +157,14 @@ class ProvisionedUserProvider(ResourceProvider):
         return UpdateResult(_pick(_news, INPUTS) | kept)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Say what was not deleted: the API cannot delete. Within one update all creates come before all deletes."""
+        """Release the key into the ledger, and say what was not deleted: the API cannot delete.
+
+        Within one update all creates come before all deletes.
+        """
         who, fingerprint = _props.get("internal_email", _id), _props.get("key_fingerprint")
         if who in _created and _created[who] == fingerprint:
             return  # another resource of the stack stands for the same user, with the same key
+        kept = _release(_id, _props)
         if who in _created:
             engine.warn(
                 f"{who} existed already and got a second key: the stack now holds {_created[who]} in place of "
@@ -163,7 +174,7 @@ class ProvisionedUserProvider(ResourceProvider):
         key = "was revoked before" if _props.get("key_status") == "revoked" else "still works"
         engine.warn(
             f"{who} was removed from the stack only: OpenFunnel's API cannot delete users, so the user lives on and its "
-            f"key {key}. Ask OpenFunnel to disable it."
+            f"key {key}. {kept} Ask OpenFunnel to disable it."
         )
 
 
@@ -175,9 +186,72 @@ def _settings(inputs: dict[str, Any]) -> Settings:
     """
     from . import settings
 
-    return settings.read(
-        _config.get if _config is not None else lambda _key: None, os.environ, inputs.get("orchestrator")
-    )
+    return settings.read(_config_value, os.environ, inputs.get("orchestrator"))
+
+
+def _warn_of_ledger(settings: Settings) -> None:
+    """Say, once, when keys are kept nowhere but in the state, or where they will not last."""
+    from .settings import default_ledger
+
+    if settings.ledger is None:
+        engine.warn(
+            "openfunnel:ledger is off: a key whose answer is lost on its way into the state, as when pulumi is killed, "
+            "is lost for good."
+        )
+    elif os.environ.get("CI") and settings.ledger == default_ledger():
+        engine.warn(
+            f"The ledger is at its default place, {settings.ledger}, which goes with this CI runner, and so do the keys "
+            "that are not in the state yet. Set OPENFUNNEL_LEDGER to a file that lasts."
+        )
+
+
+def _check_ledger(settings: Settings, inputs: dict[str, Any]) -> None:
+    """Raise what the ledger would say at create; nothing is written."""
+    from . import provisioning
+
+    email, internal_email = inputs["email"], inputs["internal_email"]
+    if not contains_unknowns(email) and not contains_unknowns(internal_email):
+        provisioning.check_end_user(settings, provisioning.EndUser(email, internal_email))
+
+
+def _release(id_: str, props: dict[str, Any]) -> str:
+    """Keep a key that leaves the stack; the sentence that says where it is.
+
+    Raises:
+        LedgerUnusable: when the ledger cannot be written, so that the state had better keep the key.
+    """
+    from . import keys, provisioning, settings
+
+    key = props.get("api_key")
+    try:
+        ledger = settings.ledger_file(_config_value, os.environ)
+    except InvalidSetting as error:
+        return f"The key is gone from here: {error}"
+    if ledger is None or not isinstance(key, str) or not key:
+        return "No ledger keeps the key."
+    try:
+        known = _settings(props)
+    except InvalidSetting:
+        known = None
+    if provisioning.release(
+        ledger,
+        known,
+        provisioning.EndUser(_normal_email(props), props.get("internal_email", id_)),
+        keys.ProvisionedKey(id_, key),
+        revoked=props.get("key_status") == keys.REVOKED,
+    ):
+        return f"The key waits in the ledger, {ledger}: the same user brings it back."
+    return "The ledger did not hold the key, and without openfunnel:apiKey and openfunnel:userId it was not put there."
+
+
+def _normal_email(props: dict[str, Any]) -> str:
+    from . import mapping
+
+    return str(mapping.normalize(props.get("email")) or "")
+
+
+def _config_value(key: str) -> object:
+    return _config.get(key) if _config is not None else None
 
 
 def _pick(props: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
@@ -238,17 +312,17 @@ def _same_key(olds: dict[str, Any], news: dict[str, Any]) -> bool:
 
 def _issued(key: ProvisionedKey) -> dict[str, Any]:
     """The outputs that a key brings, in the order of ISSUED."""
-    from .provisioning import ACTIVE
+    from .keys import ACTIVE
 
     return dict(zip(ISSUED, (key.api_key, key.fingerprint, ACTIVE), strict=True))
 
 
 def _check_adopted(settings: Settings, inputs: dict[str, Any]) -> None:
     """Raise InvalidInput when the key to adopt cannot be a user's."""
-    from . import provisioning
+    from . import keys
 
     if not contains_unknowns(inputs[ADOPTED]):
-        provisioning.checked_key(settings, inputs[ADOPTED])
+        keys.checked_key(settings, inputs[ADOPTED])
 
 
 def _preflight(settings: Settings, internal_email: Any) -> None:
@@ -257,14 +331,14 @@ def _preflight(settings: Settings, internal_email: Any) -> None:
     Raises:
         InvalidSetting: when OpenFunnel refuses the key.
     """
-    from . import provisioning
+    from . import keys
     from .settings import API_KEY, USER_ID
 
     if settings in _tried:
         return
     _tried.add(settings)
     try:
-        balance = provisioning.preflight(settings)
+        balance = keys.preflight(settings)
     except InvalidSetting as missing:
         engine.warn(f"{_shown(internal_email)} can be previewed, but not created: {missing}")
         return
@@ -283,16 +357,16 @@ def _preflight(settings: Settings, internal_email: Any) -> None:
 
 def _key_state(props: dict[str, Any]) -> KeyState:
     """What is known of a resource's key, asked once a process: a refresh reads everything twice."""
-    from . import provisioning
+    from . import keys
 
     key = props.get("api_key")
     if not isinstance(key, str) or not key:
-        return provisioning.KeyState(None, "the state holds no key")
+        return keys.KeyState(None, "the state holds no key")
     if key not in _key_states:
         try:
-            _key_states[key] = provisioning.verify(_settings(props), key)
+            _key_states[key] = keys.verify(_settings(props), key)
         except InvalidSetting as error:
-            _key_states[key] = provisioning.KeyState(None, str(error).rstrip("."))
+            _key_states[key] = keys.KeyState(None, str(error).rstrip("."))
     return _key_states[key]
 
 

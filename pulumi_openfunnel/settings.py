@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from . import mapping
@@ -19,19 +21,26 @@ USER_ID = "openfunnel:userId"
 API_KEY = "openfunnel:apiKey"
 BASE_URL = "openfunnel:baseUrl"
 TIMEOUT = "openfunnel:timeout"
-
+LEDGER = "openfunnel:ledger"
 ORCHESTRATORS = "openfunnel:orchestrators"
+
+LEDGER_KEY = "OPENFUNNEL_LEDGER_KEY"
+"""The variable that holds the ledger's own key; the stack's config, which is part of the state, never does."""
+
+OFF = "off"
 
 _VARIABLES = {
     USER_ID: "OPENFUNNEL_USER_ID",
     API_KEY: "OPENFUNNEL_API_KEY",
     BASE_URL: "OPENFUNNEL_BASE_URL",
+    LEDGER: "OPENFUNNEL_LEDGER",
 }
 _COMMANDS = {
     USER_ID: f"pulumi config set {USER_ID} you@yourco.com",
     API_KEY: f"pulumi config set --secret {API_KEY}",
     BASE_URL: f"pulumi config set {BASE_URL} {DEFAULT_BASE_URL}",
     TIMEOUT: f"pulumi config set {TIMEOUT} {DEFAULT_TIMEOUT:g}",
+    LEDGER: f"pulumi config set {LEDGER} /path/to/ledger.db",
 }
 
 Config = Callable[[str], object]
@@ -51,6 +60,8 @@ class Settings:
         api_key: the provisioner key; None when none is set. Not shown by ``repr``.
         timeout: seconds of trying for one user.
         orchestrator: the name of these credentials in the config; None for the stack's default ones.
+        ledger: the ledger's file; None when it is off.
+        ledger_key: the 32 bytes that the ledger is sealed under instead of the provisioner key. Not shown by ``repr``.
     """
 
     user_id: str
@@ -59,6 +70,8 @@ class Settings:
     api_key: str | None = field(repr=False)
     timeout: float = DEFAULT_TIMEOUT
     orchestrator: str | None = None
+    ledger: Path | None = None
+    ledger_key: bytes | None = field(default=None, repr=False)
 
     def way_out(self, setting: str) -> str:
         """The sentence that says how ``USER_ID`` or ``API_KEY`` of these credentials is set."""
@@ -97,7 +110,66 @@ def read(config: Config, environ: Mapping[str, str], orchestrator: object = None
         api_key=_api_key(_Place(API_KEY, name), credentials[API_KEY]),
         timeout=_timeout(_value(config, environ, TIMEOUT)),
         orchestrator=name,
+        ledger=ledger_file(config, environ),
+        ledger_key=ledger_key(environ),
     )
+
+
+def ledger_file(config: Config, environ: Mapping[str, str]) -> Path | None:
+    """The ledger's file; None when it is off.
+
+    Raises:
+        InvalidSetting: when the path is not absolute: the provider and the command would look in two places.
+    """
+    value = _value(config, environ, LEDGER)
+    if value is None:
+        return default_ledger()
+    if value.lower() == OFF:
+        return None
+    problem = None
+    try:
+        path = Path(value).expanduser()
+    except RuntimeError:
+        problem = "names a home directory that is not known"
+    else:
+        if "\0" in value or not path.is_absolute() or path.name in ("", ".."):
+            problem = "is not the absolute path of a file"
+    if problem is not None:
+        raise _Place(LEDGER).wrong(problem)
+    return path
+
+
+def default_ledger() -> Path:
+    """The ledger in the user's state directory, such as ``~/.local/state/pulumi-openfunnel/ledger.db``."""
+    import platformdirs
+
+    return platformdirs.user_state_path("pulumi-openfunnel", appauthor=False) / "ledger.db"
+
+
+def ledger_key(environ: Mapping[str, str]) -> bytes | None:
+    """The ledger's own key, of 32 bytes; None when none is set.
+
+    Raises:
+        InvalidSetting: when it is something else.
+    """
+    value = _text(environ.get(LEDGER_KEY))
+    if value is None:
+        return None
+    key = decoded_ledger_key(value)
+    if key is None:
+        raise InvalidSetting(
+            LEDGER_KEY, f"{LEDGER_KEY} is not 32 bytes in base64. Make one with: openssl rand -base64 32."
+        )
+    return key
+
+
+def decoded_ledger_key(text: str) -> bytes | None:
+    """The 32 bytes that a text spells in base64; None when it spells no such thing."""
+    try:
+        key = base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    return key if len(key) == 32 else None
 
 
 def destination(config: Config, environ: Mapping[str, str], orchestrator: object = None) -> tuple[str, str]:
@@ -113,7 +185,7 @@ def destination(config: Config, environ: Mapping[str, str], orchestrator: object
     base_url = _value(config, environ, BASE_URL) or DEFAULT_BASE_URL
     # What has no @ is no address, and may be a key in the wrong place: nothing of it is passed on.
     domain = user_id.rpartition("@")[2] if "@" in user_id else ""
-    return base_url.lower().removesuffix("/"), mapping.ascii_domain(domain)
+    return _spelled_url(base_url), mapping.ascii_domain(domain)
 
 
 def is_loopback(host: str) -> bool:
@@ -229,7 +301,13 @@ def _base_url(value: str) -> str:
     problem = _base_url_problem(value)
     if problem:
         raise _Place(BASE_URL).wrong(problem)
-    return value.lower().removesuffix("/")
+    return _spelled_url(value)
+
+
+def _spelled_url(value: str) -> str:
+    """A base URL in its one spelling: lower case, no slash at the end, no port that goes without saying."""
+    url = value.lower().removesuffix("/")
+    return url.removesuffix(":443" if url.startswith("https://") else ":80")
 
 
 def _base_url_problem(value: str) -> str | None:  # noqa: PLR0911 - a table

@@ -92,6 +92,7 @@ class Stack:
             "PULUMI_BACKEND_URL": f"file://{directory / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": secrets.token_urlsafe(16),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "OPENFUNNEL_LEDGER": str(directory / "ledger.db"),
         }
 
     def run(self, *args: str, stdin: str = "") -> str:

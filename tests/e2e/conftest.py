@@ -57,7 +57,12 @@ class Project:
         self.state = directory / "state"
         for made in (self.directory, self.home, self.state):
             made.mkdir(exist_ok=True)
-        self._environment = environment | {"PULUMI_HOME": str(self.home), "PULUMI_BACKEND_URL": f"file://{self.state}"}
+        self.ledger = directory / "ledger" / "ledger.db"
+        self._environment = environment | {
+            "PULUMI_HOME": str(self.home),
+            "PULUMI_BACKEND_URL": f"file://{self.state}",
+            "OPENFUNNEL_LEDGER": str(self.ledger),
+        }
         project = {"name": name, "runtime": {"name": "python", "options": {"virtualenv": sys.prefix}}}
         (self.directory / "Pulumi.yaml").write_text(json.dumps(project))
 
@@ -102,9 +107,9 @@ class Project:
         return {resource["urn"].rpartition("::")[2]: resource for resource in deployment.get("resources", [])}
 
     def grep(self, text: str) -> list[str]:
-        """The files below home, state and project that hold this text."""
+        """The files below home, state, project and the ledger's directory that hold this text."""
         needle = text.encode()
-        roots = (self.home, self.state, self.directory)
+        roots = (self.home, self.state, self.directory, self.ledger.parent)
         return [
             str(file) for root in roots for file in root.rglob("*") if file.is_file() and needle in file.read_bytes()
         ]

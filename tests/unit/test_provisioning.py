@@ -6,13 +6,16 @@ import httpx
 import pytest
 
 from pulumi_openfunnel.errors import InvalidSetting, UserExists
-from pulumi_openfunnel.provisioning import ProvisionedKey, fingerprint, provision
+from pulumi_openfunnel.keys import ProvisionedKey, fingerprint
+from pulumi_openfunnel.provisioning import EndUser, provision
 from pulumi_openfunnel.settings import Settings
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY, ScriptedServer, hides_keys
 
 USER_KEY_SHA256_START = "c7785caa04caacfa"  # printf of_alice_0123456789 | sha256sum | cut -c-16
+
+ALICE = EndUser("alice@alice-startup.com", INTERNAL_EMAIL)
 
 
 def _settings(base_url: str, api_key: str | None = PROVISIONER_KEY) -> Settings:
@@ -26,7 +29,7 @@ def _accounts() -> Accounts:
 def test_a_provisioned_key_works() -> None:
     """The key of a provisioned user reads the credits of the orchestrator's domain."""
     with serve(_accounts()) as base_url:
-        key = provision(_settings(base_url), INTERNAL_EMAIL).api_key
+        key = provision(_settings(base_url), ALICE).api_key
         balance = httpx.get(f"{base_url}/api/v1/credits/balance", headers={"X-API-Key": key}, trust_env=False)
     assert (balance.status_code, balance.json()["credits_left"]) == (200, 162.5)
 
@@ -35,7 +38,7 @@ def test_the_user_of_the_key_is_the_one_asked_for() -> None:
     """The id and the key are those of the one user that OpenFunnel now has."""
     accounts = _accounts()
     with serve(accounts) as base_url:
-        provisioned = provision(_settings(base_url), INTERNAL_EMAIL)
+        provisioned = provision(_settings(base_url), ALICE)
     (user,) = accounts.users
     assert (user.email, str(user.id), user.api_key) == (INTERNAL_EMAIL, provisioned.id, provisioned.api_key)
 
@@ -44,17 +47,17 @@ def test_a_user_is_not_provisioned_twice() -> None:
     """A second call for the same user fails and changes nothing."""
     accounts = _accounts()
     with serve(accounts) as base_url:
-        provision(_settings(base_url), INTERNAL_EMAIL)
+        provision(_settings(base_url), ALICE)
         before = accounts.users
         with pytest.raises(UserExists):
-            provision(_settings(base_url), INTERNAL_EMAIL)
+            provision(_settings(base_url), ALICE)
     assert accounts.users == before
 
 
 def test_without_a_provisioner_key_nothing_is_asked_for(server: ScriptedServer) -> None:
     """A missing provisioner key is an invalid setting before any request is made."""
     with pytest.raises(InvalidSetting) as caught:
-        provision(_settings(server.base_url, api_key=None), INTERNAL_EMAIL)
+        provision(_settings(server.base_url, api_key=None), ALICE)
     assert caught.value.setting == "openfunnel:apiKey"
     assert server.requests == []
     assert hides_keys(caught.value)

@@ -81,6 +81,7 @@ def test_the_user_id_alone_is_enough() -> None:
         base_url="https://api.openfunnel.dev",
         api_key=None,
         timeout=300.0,
+        ledger=settings.default_ledger(),
     )
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -114,8 +115,8 @@ Start = Callable[..., Provider]
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
-    """Starts a provider process; keyword arguments become its environment."""
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a provider process with a ledger of the test's own; keyword arguments become its environment."""
     with ExitStack() as stack:
 
         def start_one(**environment: str) -> Provider:
@@ -127,7 +128,7 @@ def start() -> Iterator[Start]:
             stack.callback(lambda: server.stop(None).wait())
             process = subprocess.Popen(
                 [sys.executable, "-u", "-m", "pulumi.dynamic", f"127.0.0.1:{port}"],
-                env=clean_environment() | environment,
+                env=clean_environment() | {"OPENFUNNEL_LEDGER": str(tmp_path / "ledger.db")} | environment,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -1,0 +1,376 @@
+"""The write-ahead record of issued keys, in SQLite: what was asked for, by whom, and what came back, sealed.
+
+A row is written before a request goes out, and its answer before it is looked at. So whatever is killed, and
+whenever: a key that reached this machine's disk is found again, and a request whose answer is not known is
+remembered as such.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, astuple, dataclass, field, fields
+from pathlib import Path
+
+from . import database, runs
+
+_SAME = "base_url = ? AND user_id = ? AND internal_email = ? AND email = ?"
+_LIVE = "(status IN ('asked', 'issued', 'released') OR (status = 'answered' AND problem IS NULL))"
+
+
+class Status(str, enum.Enum):
+    """What is known of a row's user."""
+
+    ASKED = "asked"
+    """A request went out, or is about to; no answer was kept."""
+    REFUSED = "refused"
+    """OpenFunnel refused it, and no earlier request can have created it."""
+    ANSWERED = "answered"
+    """An answer is kept, and not yet believed; with a problem, it was looked at and is not used."""
+    ISSUED = "issued"
+    """The answer was believed: its key is a user's."""
+    RELEASED = "released"
+    """The user left its stack; the key waits here."""
+    DEAD = "dead"
+    """The key was revoked, or another one took its place."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose user it is, by whose account, and where.
+
+    Attributes:
+        base_url: the API's base URL, normalized.
+        user_id: the orchestrator's own email.
+        internal_email: the user's address at the orchestrator's domain.
+        email: the end user's address, normalized.
+    """
+
+    base_url: str
+    user_id: str
+    internal_email: str
+    email: str
+
+    @property
+    def bound(self) -> bytes:
+        """The identity as bytes, for what is to belong to it alone."""
+        return json.dumps([self.base_url, self.user_id, self.internal_email, self.email]).encode()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row as it was read. Times are seconds since the epoch.
+
+    Attributes:
+        id: the row's number.
+        identity: whose user it is.
+        status: what is known of it.
+        run: the run that wrote it last.
+        asking: whether that run said that it is at it.
+        attempts: requests that went out.
+        unanswered: those of them whose answer is not known, so that they may have created the user.
+        key_id: the key that the answer is sealed under.
+        sealed: the answer's body, sealed; not shown by ``repr``.
+        fingerprint: the key's, once the answer was believed.
+        problem: why an answer is not used, or a key is dead.
+    """
+
+    id: int
+    identity: Identity
+    status: Status
+    run: str
+    asking: bool
+    attempts: int
+    unanswered: int
+    key_id: str | None
+    sealed: bytes | None = field(repr=False)
+    fingerprint: str | None
+    problem: str | None
+    created: float
+    changed: float
+
+    @property
+    def holds_key(self) -> bool:
+        """Whether the row's answer may hold the user's live key."""
+        kept = self.status in (Status.ANSWERED, Status.ISSUED, Status.RELEASED)
+        return kept and self.problem is None and self.sealed is not None
+
+
+class Ledger:
+    """The ledger at one path, made when it is not there. Safe to share between threads and between processes.
+
+    Every method raises LedgerUnusable when the file cannot be read or written.
+
+    Args:
+        path: its file, absolute.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._run: runs.Run | None = None
+        self._mine: set[int] = set()  # the rows that a thread of this process is at
+        self._db = database.connect(path)
+        self._file = path.stat()
+
+    def close(self) -> None:
+        """End this process's run and close the file."""
+        with self._lock:
+            self._db.close()
+            if self._run is not None:
+                self._run.end()
+
+    # What is known
+
+    def rows(self) -> list[Row]:
+        """Every row, oldest first."""
+        return self._select("1 ORDER BY id")
+
+    def history(self, identity: Identity) -> list[Row]:
+        """The identity's rows, oldest first."""
+        return self._select(f"{_SAME} ORDER BY id", *astuple(identity))
+
+    def other_end_user(self, identity: Identity, moved_from: str | None = None) -> Row | None:
+        """A row that knows the internal email as another end user's, ``moved_from`` apart.
+
+        A request that was refused, when no other can have created the user, binds nobody.
+        """
+        return self._first(
+            "base_url = ? AND internal_email = ? AND email NOT IN (?, ?) AND status != 'refused'",
+            *(identity.base_url, identity.internal_email, identity.email, moved_from or identity.email),
+        )
+
+    def known_elsewhere(self, identity: Identity, fingerprint: str, moved_from: str | None = None) -> Row | None:
+        """A row that knows the user, or the key with this fingerprint, as another's."""
+        return self.other_end_user(identity, moved_from) or self._other_holder(identity, fingerprint, moved_from)
+
+    def is_asked_for(self, row: Row) -> bool:
+        """Whether a run that lives is at the row right now."""
+        if row.asking and self._run is not None and row.run == self._run.name:
+            return row.id in self._mine
+        return row.asking and runs.lives(self._path, row.run)
+
+    # A request's life
+
+    def begin(self, identity: Identity) -> tuple[Row, bool]:
+        """Write down that the user is going to be asked for, unless the ledger knows better.
+
+        Returns:
+            A row, and whether it is the caller's to ask for. If not, it is another end user's, or holds a key, or
+            somebody is at it.
+        """
+        with self._write():
+            known = self.other_end_user(identity) or self._live(identity)
+            if known is not None and (
+                known.identity.email != identity.email or self.is_asked_for(known) or known.holds_key
+            ):
+                return known, False
+            id_ = known.id if known is not None else self._insert(identity, Status.ASKED)
+            self._set(id_, run=self._own_run(), asking=1, status=Status.ASKED)
+            self._count_request(id_)
+            self._mine.add(id_)
+            return self._row(id_), True
+
+    def sending(self, row: Row) -> None:
+        """Another request goes out."""
+        with self._write():
+            self._count_request(row.id)
+
+    def nothing_done(self, row: Row) -> None:
+        """The last request certainly created nothing."""
+        with self._write():
+            self._count_answer(row.id)
+
+    def answered(self, row: Row, sealed: bytes, key_id: str) -> None:
+        """Keep an answer, before anything of it is looked at."""
+        with self._write():
+            self._set(row.id, status=Status.ANSWERED, sealed=sealed, key_id=key_id)
+            self._count_answer(row.id)
+
+    def cut_off(self, row: Row, sealed: bytes, key_id: str, problem: str) -> None:
+        """Keep the start of an answer that broke off, beside the row that goes on."""
+        with self._write():
+            aside = self._insert(row.identity, Status.DEAD)
+            self._set(aside, status=Status.ANSWERED, sealed=sealed, key_id=key_id, problem=problem)
+
+    def issued(self, row: Row, fingerprint: str) -> Row | None:
+        """The answer was believed.
+
+        Returns:
+            None; or a row that knows this key as another's, and then nothing was written.
+        """
+        with self._write():
+            other = self._other_holder(row.identity, fingerprint)
+            if other is None:
+                self._set(row.id, status=Status.ISSUED, fingerprint=fingerprint, problem=None, asking=0)
+                self._mine.discard(row.id)
+            return other
+
+    def doubted(self, row: Row, problem: str) -> None:
+        """The answer is not believed: it stays, and is never used."""
+        self._mine.discard(row.id)
+        with self._write():
+            self._set(row.id, status=Status.ANSWERED, problem=problem, asking=0)
+
+    def leave(self, row: Row, *, refused: bool) -> None:
+        """Stop asking. A refusal closes the row, unless another request may have created the user."""
+        self._mine.discard(row.id)
+        with self._write():
+            self._set(row.id, asking=0)
+            if refused:
+                only = "id = ? AND status = 'asked' AND unanswered = 0"
+                self._db.execute(f"UPDATE users SET status = 'refused' WHERE {only}", (row.id,))
+
+    # A key's life
+
+    def dead(self, row: Row, problem: str) -> None:
+        """The key works no more."""
+        with self._write():
+            self._set(row.id, status=Status.DEAD, problem=problem, asking=0)
+
+    def adopted(
+        self, identity: Identity, fingerprint: str, sealed: bytes, key_id: str, moved_from: str | None = None
+    ) -> Row | None:
+        """A key that the program brought, or one that now stands for another address of its end user.
+
+        Args:
+            identity: whose it is.
+            fingerprint: the key's.
+            sealed: an answer that holds it, sealed.
+            key_id: the seal's.
+            moved_from: the end user's address before.
+
+        Returns:
+            None; or a row that knows the user or the key as another's, or that somebody is at: nothing was written.
+        """
+        with self._write():
+            emails = (identity.email, moved_from or identity.email)
+            live = self._select(
+                f"base_url = ? AND internal_email = ? AND email IN (?, ?) AND {_LIVE}",
+                *(identity.base_url, identity.internal_email, *emails),
+            )
+            other = self.known_elsewhere(identity, fingerprint, moved_from) or next(
+                filter(self.is_asked_for, live), None
+            )
+            if other is not None:
+                return other
+            for row in live:
+                self._set(row.id, status=Status.DEAD, problem="another key took its place", asking=0)
+            known = [self._known_key(identity.internal_email, email, fingerprint) for email in emails]
+            same = known[0] or known[1]
+            id_ = same.id if same is not None else self._insert(identity, Status.DEAD)
+            self._set(id_, **asdict(identity), fingerprint=fingerprint, sealed=sealed, key_id=key_id)
+            self._set(id_, status=Status.ISSUED, problem=None, run=self._own_run(), asking=0)
+            return None
+
+    def released(self, internal_email: str, email: str, fingerprint: str, status: Status) -> bool:
+        """The user left its stack: its key is ``released``, or ``dead``.
+
+        Returns:
+            Whether the ledger holds the key. Only then something was written.
+        """
+        with self._write():
+            row = self._known_key(internal_email, email, fingerprint)
+            if row is not None and row.status is not Status.DEAD:
+                self._set(row.id, status=status, asking=0, problem="seen revoked" if status is Status.DEAD else None)
+            return row is not None
+
+    def keep(self, identity: Identity, fingerprint: str, sealed: bytes, key_id: str, status: Status) -> None:
+        """Take in a key that only a state held, because it leaves that state now."""
+        with self._write():
+            taken = self._live(identity) or self.known_elsewhere(identity, fingerprint)
+            id_ = self._insert(identity, Status.DEAD)
+            self._set(id_, fingerprint=fingerprint, sealed=sealed, key_id=key_id)
+            if status is Status.DEAD or taken is not None:
+                self._set(id_, problem="seen revoked" if taken is None else "another key had taken its place")
+            else:
+                self._set(id_, status=status)
+
+    # What the command does
+
+    def reseal(self, row: Row, sealed: bytes, key_id: str) -> None:
+        """Keep the same answer under another key."""
+        with self._write():
+            self._db.execute("UPDATE users SET sealed = ?, key_id = ? WHERE id = ?", (sealed, key_id, row.id))
+
+    def forget(self, rows: list[Row]) -> None:
+        """Remove rows for good, with what is sealed in them."""
+        with self._write():
+            self._db.executemany("DELETE FROM users WHERE id = ?", [(row.id,) for row in rows])
+
+    # SQL
+
+    @contextlib.contextmanager
+    def _write(self) -> Iterator[None]:
+        """One transaction, which is on the disk when it ends."""
+        with self._lock, database.named_problems(self._path):
+            if not os.path.samestat(self._path.stat(), self._file):
+                raise database.unusable(self._path, "was removed or replaced while it was in use")
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+    def _select(self, where: str, *values: object) -> list[Row]:
+        with self._lock, database.named_problems(self._path):
+            return [_row(found) for found in self._db.execute(f"SELECT * FROM users WHERE {where}", values)]
+
+    def _first(self, where: str, *values: object) -> Row | None:
+        return next(iter(self._select(f"{where} ORDER BY id DESC LIMIT 1", *values)), None)
+
+    def _row(self, id_: int) -> Row:
+        [row] = self._select("id = ?", id_)
+        return row
+
+    def _live(self, identity: Identity) -> Row | None:
+        return self._first(f"{_SAME} AND {_LIVE}", *astuple(identity))
+
+    def _known_key(self, internal_email: str, email: str, fingerprint: str) -> Row | None:
+        return self._first("internal_email = ? AND email = ? AND fingerprint = ?", internal_email, email, fingerprint)
+
+    def _other_holder(self, identity: Identity, fingerprint: str, moved_from: str | None = None) -> Row | None:
+        """A row that knows the key as another user's, or another end user's."""
+        return self._first(
+            "fingerprint = ? AND NOT (internal_email = ? AND email IN (?, ?))",
+            *(fingerprint, identity.internal_email, identity.email, moved_from or identity.email),
+        )
+
+    def _insert(self, identity: Identity, status: Status) -> int:
+        now = time.time()
+        columns = "base_url, user_id, internal_email, email, status, run, created, changed"
+        values = (*astuple(identity), status.value, self._own_run(), now, now)
+        self._db.execute(f"INSERT INTO users ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        return int(self._db.execute("SELECT last_insert_rowid()").fetchone()[0])
+
+    def _set(self, id_: int, **columns: object) -> None:
+        names = ", ".join(f"{name} = ?" for name in columns)
+        values = [value.value if isinstance(value, Status) else value for value in columns.values()]
+        self._db.execute(f"UPDATE users SET {names}, changed = ? WHERE id = ?", (*values, time.time(), id_))
+
+    def _count_request(self, id_: int) -> None:
+        self._db.execute("UPDATE users SET attempts = attempts + 1, unanswered = unanswered + 1 WHERE id = ?", (id_,))
+
+    def _count_answer(self, id_: int) -> None:
+        self._db.execute("UPDATE users SET unanswered = unanswered - 1 WHERE id = ?", (id_,))
+
+    def _own_run(self) -> str:
+        if self._run is None:
+            self._run = runs.Run(self._path)
+        return self._run.name
+
+
+def _row(found: sqlite3.Row) -> Row:
+    columns = dict(found)
+    identity = Identity(**{name.name: columns.pop(name.name) for name in fields(Identity)})
+    status, asking = Status(columns.pop("status")), bool(columns.pop("asking"))
+    return Row(identity=identity, status=status, asking=asking, **columns)

@@ -1,0 +1,220 @@
+"""When a request is made, and when it is made again: the pace of the whole process, and one user's patience."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import NoReturn, TypeVar
+
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+
+from .answers import MAX_WAIT
+from .client import IN_FLIGHT
+from .errors import ProvisioningError, RateLimited, Stopped
+from .operation import Operation
+
+MAX_RATE_LIMITS = 50  # 429 answers for one user, after which the server does not mean to answer otherwise
+LONG_WAIT = 3.0  # seconds; a longer wait is shown
+_LOOK = 0.2  # seconds between two looks for a free place
+_SLOWEST = 5.0  # seconds between two requests
+_SLOW = 0.02  # seconds between two requests, when a lower pace begins
+_FAST = 0.005  # seconds between two requests, below which no pace is kept
+
+_backoff = wait_random_exponential(multiplier=1, max=30)  # full jitter
+
+T = TypeVar("T")
+
+
+class Pace:
+    """The pace of all requests to one API: at most 32 at once, none while OpenFunnel asked to wait, and fewer then.
+
+    Safe to share between threads, which is what it is for.
+    """
+
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(IN_FLIGHT)
+        self._lock = threading.Lock()
+        self._opens = 0.0  # when OpenFunnel wants to be asked again
+        self._next = 0.0  # when the next request may start
+        self._interval = 0.0  # seconds between two requests
+        self._slowed = 0.0  # when the pace was lowered last
+
+    @contextlib.contextmanager
+    def turn(self, who: str, patience: float, operation: Operation) -> Iterator[None]:
+        """Wait until a request may start, and hold its place while it runs.
+
+        Args:
+            who: the user it is for.
+            patience: seconds; a wait that OpenFunnel asked for is not waited for when it is longer.
+            operation: where progress is shown; nothing starts once it stops.
+
+        Raises:
+            Stopped: when the operation stops.
+            RateLimited: when OpenFunnel asked for a longer wait.
+        """
+        self._take_place(who, operation)
+        try:
+            self._wait_for_start(who, patience, operation)
+            yield
+        finally:
+            self._places.release()
+
+    def hold(self, seconds: float, since: float) -> None:
+        """Start nothing for so many seconds, and fewer requests afterwards.
+
+        Args:
+            seconds: as OpenFunnel asked.
+            since: when the request that it refused started, on the monotonic clock.
+        """
+        with self._lock:
+            now = time.monotonic()
+            jitter = random.uniform(0, 0.05 + seconds / 10)  # noqa: S311 - not for secrets
+            self._opens = max(self._opens, now + seconds + jitter)
+            if since >= self._slowed:  # requests that were on their way at the last one say nothing new
+                self._interval = min(max(self._interval * 2, _SLOW), _SLOWEST)
+                self._slowed = now
+
+    def answered(self) -> None:
+        """A request was answered: a little faster again."""
+        with self._lock:
+            faster = self._interval * 0.9
+            self._interval = faster if faster > _FAST else 0.0
+
+    def _take_place(self, who: str, operation: Operation) -> None:
+        while not self._places.acquire(timeout=_LOOK):
+            _check_stopping(who, operation)
+
+    def _wait_for_start(self, who: str, patience: float, operation: Operation) -> None:
+        start = self._reserve()
+        while True:
+            _check_stopping(who, operation)
+            now = time.monotonic()
+            if self._opens - now > patience:
+                raise _too_long(who, self._opens - now)
+            if self._opens > start:
+                start = self._reserve()
+            if start <= now:
+                return
+            if self._opens - now > LONG_WAIT:
+                operation.progress(f"OpenFunnel limits the rate: requests go on in {self._opens - now:.0f} s.")
+            operation.wait(min(start - now, 1.0))
+
+    def _reserve(self) -> float:
+        """The time at which the next request may start."""
+        with self._lock:
+            start = max(time.monotonic(), self._opens, self._next)
+            self._next = start + self._interval * random.uniform(0.5, 1.5)  # noqa: S311
+            return start
+
+
+def persist(request: Callable[[float], T], who: str, *, timeout: float, pace: Pace, operation: Operation) -> T:
+    """Make a request until it is answered for good.
+
+    429 holds back the whole process for as long as OpenFunnel asks, which does not count. Other transient failures
+    back off exponentially, with full jitter, for as long as the time lasts.
+
+    Args:
+        request: one exchange; it gets the seconds that are left.
+        who: the user it is for.
+        timeout: seconds of trying.
+        pace: the pace to keep.
+        operation: where progress is shown; nothing starts once it stops.
+
+    Raises:
+        ProvisioningError: the last one; with how often it was tried, when that is more than once.
+    """
+    patience = _Patience(who, timeout, pace, operation)
+    retrying = Retrying(
+        retry=retry_if_exception(lambda error: isinstance(error, ProvisioningError) and error.transient),
+        wait=patience.pause,
+        stop=patience.is_over,
+        sleep=patience.sleep,
+        before_sleep=patience.show,
+        retry_error_callback=_give_up,
+    )
+    result: T = retrying(patience.once, request)
+    return result
+
+
+class _Patience:
+    """What trying for one user has taken so far."""
+
+    def __init__(self, who: str, timeout: float, pace: Pace, operation: Operation) -> None:
+        self._who = who
+        self._left = timeout  # seconds of trying
+        self._limited = 0  # 429 answers
+        self._pace = pace
+        self._operation = operation
+
+    def once(self, request: Callable[[float], T]) -> T:
+        """One request, in its turn."""
+        with self._pace.turn(self._who, self._left, self._operation):
+            started = time.monotonic()
+            try:
+                result = request(self._left)
+            except RateLimited as error:
+                self._hold_back(error, started)
+                raise
+            finally:
+                self._left -= time.monotonic() - started
+            self._pace.answered()
+            return result
+
+    def pause(self, state: RetryCallState) -> float:
+        """Seconds to wait before the next request; after a 429 it is the pace that waits."""
+        return 0.0 if isinstance(_failure(state), RateLimited) else _backoff(state)
+
+    def is_over(self, state: RetryCallState) -> bool:
+        return self._limited >= MAX_RATE_LIMITS or self._left - state.upcoming_sleep <= 0
+
+    def show(self, state: RetryCallState) -> None:
+        if state.upcoming_sleep > LONG_WAIT:
+            self._operation.progress(f"{_failure(state)} Trying again in {state.upcoming_sleep:.0f} s.")
+
+    def sleep(self, seconds: float) -> None:
+        self._left -= seconds
+        end = time.monotonic() + seconds
+        while not self._operation.stopping() and (left := end - time.monotonic()) > 0:
+            self._operation.wait(left)
+
+    def _hold_back(self, error: RateLimited, since: float) -> None:
+        """Hold back every request of the process for as long as the server asked; for longer each time if it did not."""
+        self._limited += 1
+        seconds = min(2.0**self._limited, 30.0) if error.retry_after is None else error.retry_after
+        if seconds > MAX_WAIT:
+            self._operation.warn(
+                f"{self._who}: OpenFunnel asked to wait for {seconds:g} seconds, taken as {MAX_WAIT:.0f}."
+            )
+        self._pace.hold(min(seconds, MAX_WAIT), since)
+
+
+def _failure(state: RetryCallState) -> BaseException:
+    error = state.outcome.exception() if state.outcome is not None else None
+    if error is None:
+        raise AssertionError("only failures are repeated")
+    return error
+
+
+def _give_up(state: RetryCallState) -> NoReturn:
+    """Raise the last failure; it says how often it was tried."""
+    error = _failure(state)
+    if state.attempt_number > 1:
+        error.args = (f"{error} (Tried {state.attempt_number} times.)",)
+    raise error
+
+
+def _check_stopping(who: str, operation: Operation) -> None:
+    if operation.stopping():
+        raise Stopped(who, "no further request was started: the operation was cancelled. Run pulumi up again.")
+
+
+def _too_long(who: str, seconds: float) -> RateLimited:
+    return RateLimited(
+        who,
+        f"OpenFunnel limits the rate (429) for another {seconds:.0f} seconds, longer than openfunnel:timeout leaves. "
+        f"Nothing was created. Run pulumi up again in {seconds:.0f} seconds.",
+        seconds,
+    )

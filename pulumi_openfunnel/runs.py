@@ -1,0 +1,76 @@
+"""Which runs live: each process that asks for users holds a lock that dies with it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import glob
+import os
+import uuid
+from pathlib import Path
+
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Run:
+    """This process's own run, which lives from here on until the process ends, however it ends.
+
+    Args:
+        ledger: the ledger's file; the lock is a file beside it.
+
+    Attributes:
+        name: what the ledger's rows call the run.
+
+    Raises:
+        OSError: when the lock's file cannot be made.
+    """
+
+    def __init__(self, ledger: Path) -> None:
+        _forget_dead(ledger)
+        while True:
+            self.name = uuid.uuid4().hex
+            path = _lock_file(ledger, self.name)
+            descriptor = os.open(path, _CREATE, 0o600)
+            with contextlib.suppress(BlockingIOError, FileNotFoundError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if os.path.samestat(os.fstat(descriptor), path.stat()):
+                    break  # locked, and not taken for a dead run's in the moment before
+            os.close(descriptor)
+        self._path = path
+        self._descriptor = descriptor  # never closed: the lock goes with the process
+
+    def end(self) -> None:
+        """End the run before the process ends."""
+        self._path.unlink(missing_ok=True)
+        os.close(self._descriptor)
+
+
+def lives(ledger: Path, name: str) -> bool:
+    """Whether the run of that name lives."""
+    try:
+        descriptor = os.open(_lock_file(ledger, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _lock_file(ledger: Path, name: str) -> Path:
+    return ledger.with_name(f"{ledger.name}.run-{name}")
+
+
+def _forget_dead(ledger: Path) -> None:
+    """Remove the lock files of dead runs; each is held while it is removed."""
+    for path in ledger.parent.glob(f"{glob.escape(ledger.name)}.run-*"):
+        with contextlib.suppress(OSError):
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(descriptor)
