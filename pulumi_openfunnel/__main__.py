@@ -7,6 +7,8 @@ import signal
 import sys
 from pathlib import Path
 
+from . import ledger_command
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command.
@@ -50,18 +52,48 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--credits", type=float, default=200.0, help="credits of each domain (default: 200)")
     command.add_argument("--data", type=Path, metavar="FILE", help="keep the users, with their keys, in this file")
     command.add_argument("--log", action="store_true", help="print each request to standard error, without keys")
+    command.add_argument("--record", type=Path, metavar="FILE", help="add each create-user, with its key, to this file")
+    _add_faults(command.add_argument_group("what goes wrong with create-user"))
     command.set_defaults(run=_simulator)
+    ledger_command.add_to(commands)
     return parser
+
+
+def _add_faults(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="N=KIND",
+        help="the N-th request, counted from 1, goes wrong; repeatable. Kinds: 429, 429-header, 500, 500-after, "
+        "502-html, drop-before, drop-after, half-body, endless, trickle, garbage, hold",
+    )
+    group.add_argument("--fault-seed", metavar="NUMBER", help="let chance choose the others, the same for one seed")
+    group.add_argument("--fault-rate", metavar="RATE", help="how many of them go wrong, from 0 to 1")
+    group.add_argument("--fault-kinds", metavar="KIND,...", help="what chance chooses from (default: all)")
+    group.add_argument("--retry-after", default="1", metavar="SECONDS", help="what a 429 asks for (default: 1)")
+    group.add_argument("--hold", default="5", metavar="SECONDS", help="how late hold answers (default: 5)")
+    group.add_argument("--latency", default="0", metavar="SECONDS", help="how late each request is worked on")
 
 
 def _simulator(args: argparse.Namespace) -> int:
     try:
         from .simulator import Account, Accounts, Existing, Ids, serve
+        from .simulator.options import read_faults, read_number
     except ImportError as error:
         print(f"{error}. Run: pip install 'pulumi-openfunnel[simulator]'", file=sys.stderr)
         return 1
     orchestrators = args.orchestrator or ["guy@orchestrator.com=of_simulator"]
     try:
+        faults = read_faults(
+            args.fault,
+            seed=args.fault_seed,
+            rate=args.fault_rate,
+            kinds=args.fault_kinds,
+            retry_after=args.retry_after,
+            hold=args.hold,
+        )
+        latency = read_number("--latency", args.latency)
         accounts = Accounts(
             [Account(*_account(text)) for text in orchestrators]
             + [Account(*_account(text), is_provisioner=False) for text in args.account],
@@ -69,9 +101,10 @@ def _simulator(args: argparse.Namespace) -> int:
             ids=Ids(args.ids),
             credits=args.credits,
             data=args.data,
+            record=args.record,
         )
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with serve(accounts, args.port, log=args.log) as base_url:
+        with serve(accounts, args.port, log=args.log, faults=faults, latency=latency) as base_url:
             print(base_url, flush=True)
             signal.pause()
     except KeyboardInterrupt:

@@ -86,20 +86,20 @@ def named_problems(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system say into LedgerUnusable."""
     try:
         yield
-    except sqlite3.Error as error:
-        failure = _sqlite_problem(path, str(error))
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            failure = unusable(path, "is a symbolic link", "give the path of the file itself: openfunnel:ledger")
-        else:
-            failure = unusable(path, f"cannot be used: {os.strerror(error.errno or errno.EIO)}")
+    except (sqlite3.Error, OSError) as error:
+        failure = named(path, error)
     else:
         return
     raise failure
 
 
-def _sqlite_problem(path: Path, text: str) -> LedgerUnusable:
-    """What one of SQLite's messages means; they hold no data."""
+def named(path: Path, error: sqlite3.Error | OSError) -> LedgerUnusable:  # noqa: PLR0911 - a table
+    """What SQLite or the system says, in our words; their messages hold no data."""
+    text = str(error)
+    if isinstance(error, OSError):
+        if error.errno == errno.ELOOP:
+            return unusable(path, "is a symbolic link", "give the path of the file itself: openfunnel:ledger")
+        return unusable(path, f"cannot be used: {os.strerror(error.errno or errno.EIO)}")
     if "locked" in text:
         return unusable(path, "is locked by another process", "wait for it to end, and run pulumi up again")
     if "not a database" in text:

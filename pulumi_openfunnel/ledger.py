@@ -109,13 +109,19 @@ class Ledger:
 
     Args:
         path: its file, absolute.
+
+    Attributes:
+        path: the same.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._lock = threading.RLock()
         self._run: runs.Run | None = None
         self._mine: set[int] = set()  # the rows that a thread of this process is at
+        self._counting = threading.Lock()
+        self._writers = 0  # threads that wait for the lock to change something
+        self._commit: _Commit | None = None  # the one that changes become part of now
         self._db = database.connect(path)
         self._file = path.stat()
 
@@ -154,7 +160,7 @@ class Ledger:
         """Whether a run that lives is at the row right now."""
         if row.asking and self._run is not None and row.run == self._run.name:
             return row.id in self._mine
-        return row.asking and runs.lives(self._path, row.run)
+        return row.asking and runs.lives(self.path, row.run)
 
     # A request's life
 
@@ -165,17 +171,22 @@ class Ledger:
             A row, and whether it is the caller's to ask for. If not, it is another end user's, or holds a key, or
             somebody is at it.
         """
-        with self._write():
-            known = self.other_end_user(identity) or self._live(identity)
-            if known is not None and (
-                known.identity.email != identity.email or self.is_asked_for(known) or known.holds_key
-            ):
-                return known, False
-            id_ = known.id if known is not None else self._insert(identity, Status.ASKED)
-            self._set(id_, run=self._own_run(), asking=1, status=Status.ASKED)
-            self._count_request(id_)
-            self._mine.add(id_)
-            return self._row(id_), True
+        id_ = None
+        try:
+            with self._write():
+                known = self.other_end_user(identity) or self._live(identity)
+                if known is not None and (
+                    known.identity.email != identity.email or self.is_asked_for(known) or known.holds_key
+                ):
+                    return known, False
+                id_ = known.id if known is not None else self._insert(identity, Status.ASKED)
+                self._mine.add(id_)
+                self._set(id_, run=self._own_run(), asking=1, status=Status.ASKED)
+                self._count_request(id_)
+                return self._row(id_), True
+        except BaseException:
+            self._mine.discard(id_ or 0)
+            raise
 
     def sending(self, row: Row) -> None:
         """Another request goes out."""
@@ -308,21 +319,67 @@ class Ledger:
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[None]:
-        """One transaction, which is on the disk when it ends."""
-        with self._lock, database.named_problems(self._path):
-            if not os.path.samestat(self._path.stat(), self._file):
-                raise database.unusable(self._path, "was removed or replaced while it was in use")
-            self._db.execute("BEGIN IMMEDIATE")
+        """A change, which is on the disk when the context ends; all or nothing of it.
+
+        The changes of threads that come while another one writes go to the disk together, by one commit: a commit
+        is several times the price of a change.
+        """
+        with self._counting:
+            self._writers += 1
+        with self._lock:
+            with self._counting:
+                self._writers -= 1
+            try:
+                commit = self._joined()
+                with self._undone_on_error(commit):
+                    yield
+            finally:
+                self._leave_to_others_or_commit()
+        commit.wait(self.path)
+
+    @contextlib.contextmanager
+    def _undone_on_error(self, commit: _Commit) -> Iterator[None]:
+        with database.named_problems(self.path):
+            self._db.execute("SAVEPOINT change")
             try:
                 yield
-                self._db.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
+                    self._db.execute("ROLLBACK TO change")
+                elif isinstance(error, sqlite3.Error):
+                    commit.error = error  # SQLite has undone everybody's changes
                 raise
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("RELEASE change")
+
+    def _joined(self) -> _Commit:
+        """The commit that a change becomes part of."""
+        with database.named_problems(self.path):
+            if not os.path.samestat(self.path.stat(), self._file):
+                raise database.unusable(self.path, "was removed or replaced while it was in use")
+            if self._commit is None:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._commit = _Commit()
+            return self._commit
+
+    def _leave_to_others_or_commit(self) -> None:
+        """The last of the writers that wait commits for all; each waits for it, so that it comes soon."""
+        if self._commit is None or self._writers:
+            return
+        commit, self._commit = self._commit, None
+        try:
+            if commit.error is None:
+                self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            commit.error = error
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        finally:
+            commit.done.set()
 
     def _select(self, where: str, *values: object) -> list[Row]:
-        with self._lock, database.named_problems(self._path):
+        with self._lock, database.named_problems(self.path):
             return [_row(found) for found in self._db.execute(f"SELECT * FROM users WHERE {where}", values)]
 
     def _first(self, where: str, *values: object) -> Row | None:
@@ -365,8 +422,21 @@ class Ledger:
 
     def _own_run(self) -> str:
         if self._run is None:
-            self._run = runs.Run(self._path)
+            self._run = runs.Run(self.path)
         return self._run.name
+
+
+class _Commit:
+    """One commit of several changes, by threads that wait for it."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.error: sqlite3.Error | None = None
+
+    def wait(self, path: Path) -> None:
+        self.done.wait()
+        if self.error is not None:
+            raise database.named(path, self.error)
 
 
 def _row(found: sqlite3.Row) -> Row:

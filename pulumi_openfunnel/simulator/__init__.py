@@ -5,6 +5,8 @@ documentation leaves open. It imports nothing else of the package: shared code w
 """
 
 from .accounts import Account, Accounts, Existing, Ids
+from .faults import Fault, Faults
+from .record import Entry
 from .server import serve
 
-__all__ = ["Account", "Accounts", "Existing", "Ids", "serve"]
+__all__ = ["Account", "Accounts", "Entry", "Existing", "Fault", "Faults", "Ids", "serve"]

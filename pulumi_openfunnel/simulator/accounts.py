@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from .record import Record
+
 
 class Existing(enum.Enum):
     """What create-user answers for a user that exists; the documentation does not say."""
@@ -69,9 +71,13 @@ class Accounts:
         ids: what kind of id a user gets.
         credits: what every domain has, shared by its accounts and their users.
         data: a JSON file that the users are read from and written to; None keeps them in memory.
+        record: a file that gets a line of JSON for each create-user request, keys included.
+
+    Attributes:
+        record: each create-user request and what came of it.
 
     Raises:
-        OSError, ValueError: when ``data`` cannot be read or written, or holds something else.
+        OSError, ValueError: when a file cannot be read or written, or ``data`` holds something else.
     """
 
     def __init__(
@@ -82,6 +88,7 @@ class Accounts:
         ids: Ids = Ids.NUMBER,
         credits: float = 200.0,
         data: Path | None = None,
+        record: Path | None = None,
     ) -> None:
         self._accounts = {account.api_key: account for account in accounts}
         self._existing = existing
@@ -92,7 +99,9 @@ class Accounts:
         self._users: dict[str, User] = {}
         if data is not None and data.exists():
             self._users = _load(data)
+        self._keys = {user.api_key for user in self._users.values()}
         self._save()
+        self.record = Record(record)
 
     @property
     def users(self) -> list[User]:
@@ -119,11 +128,22 @@ class Accounts:
                 return known
             elif self._existing is Existing.NEW_KEY:
                 user = User(known.id, email, _new_key())
+                self._keys.discard(known.api_key)
             else:
                 raise UserExists
             self._users[email] = user
+            self._keys.add(user.api_key)
             self._save()
             return user
+
+    def revoke(self, email: str) -> None:
+        """Let a user's key stop working, though the user still has it; forgotten with a restart.
+
+        Raises:
+            KeyError: when there is no such user.
+        """
+        with self._lock:
+            self._keys.discard(self._users[email.lower()].api_key)
 
     @property
     def existing_status(self) -> int:
@@ -133,7 +153,7 @@ class Accounts:
     def balance(self, api_key: str) -> dict[str, float] | None:
         """The credits of the domain that a key is billed to; None when nobody has that key."""
         with self._lock:
-            known = api_key in self._accounts or any(user.api_key == api_key for user in self._users.values())
+            known = api_key in self._accounts or api_key in self._keys
         if not known:
             return None
         return {"total_credits": self._credits, "credits_used": 0.0, "credits_left": self._credits}
