@@ -93,6 +93,17 @@ class Project:
         assert not check or done.returncode == 0, done.stdout
         return Run(done.returncode, done.stdout)
 
+    def start(self, *args: str) -> subprocess.Popen[bytes]:
+        """Start one command, whose output nobody reads."""
+        return subprocess.Popen(
+            ["pulumi", *args, "--non-interactive", "--color", "never"],
+            cwd=self.directory,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
     def up(self, *args: str, check: bool = True) -> Run:
         """``pulumi up`` without a preview."""
         return self.pulumi("up", "--yes", "--skip-preview", *args, check=check)

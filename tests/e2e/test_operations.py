@@ -147,8 +147,9 @@ def test_the_usual_options_behave_as_everywhere(project: Project, accounts: Acco
     project.up("--refresh", "--expect-no-changes")
 
     project.write(OPTIONS)
-    replaced = project.up("--replace", bob, check=False)
-    assert any(error.startswith("bob@orchestrator.com: exists already (409)") for error in replaced.errors)
+    replaced = project.up("--replace", bob)
+    assert "bob@orchestrator.com: its key came from the ledger" in replaced.output
+    assert len(accounts.record.entries) == 2  # nobody was asked for again
     assert project.resources()["bob"]["id"] == "2"
 
     refused = project.pulumi("destroy", "--yes", "--skip-preview", check=False)

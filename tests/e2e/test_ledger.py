@@ -1,0 +1,140 @@
+"""What the ledger is for: kills, and users that come back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from pulumi_openfunnel.simulator import Account, Accounts, Existing, serve
+
+from ..servers import ORCHESTRATOR, PROVISIONER_KEY
+from .conftest import NewProject, Project
+
+USERS = """
+    import os
+    import pulumi_openfunnel as openfunnel
+
+    for name in os.environ["USERS"].split():
+        openfunnel.ProvisionedUser(name, email=f"{name.removeprefix('new-')}@customers.com")
+"""
+
+
+def test_the_same_key_comes_back(project: Project, accounts: Accounts) -> None:
+    """After destroy, a rename without aliases, and a state that was deleted: without a request; what holds it says so."""
+    project.up()
+    key = project.output("api_key")
+    [warning] = project.pulumi("destroy", "--yes", "--skip-preview").warnings
+    assert f"The key waits in the ledger, {project.ledger}" in warning
+    assert "released" in _ledger(project)
+    assert "its key came from the ledger" in project.up().output
+    assert project.output("api_key") == key
+
+    renamed = project.directory / "__main__.py"
+    renamed.write_text(renamed.read_text().replace('ProvisionedUser("alice"', 'ProvisionedUser("renamed"'))
+    done = project.up()
+    assert ("1 created" in done.output, "1 deleted" in done.output, done.warnings) == (True, True, [])
+    assert project.output("api_key") == key
+    project.pulumi("state", "delete", "--yes", project.resources()["renamed"]["urn"])
+    project.up()
+    assert project.output("api_key") == key
+    assert len(accounts.record.entries) == 1
+    assert project.grep(key) == project.grep(PROVISIONER_KEY) == []
+
+
+def test_a_second_customer_never_gets_the_firsts_key(new_project: NewProject) -> None:
+    """Not even from a server that would hand it out: the preview fails, and nobody is asked."""
+    accounts = Accounts([Account(ORCHESTRATOR, PROVISIONER_KEY)], existing=Existing.SAME_KEY)
+    with serve(accounts) as api:
+        project = new_project()
+        project.setenv(OPENFUNNEL_USER_ID=ORCHESTRATOR, OPENFUNNEL_API_KEY=PROVISIONER_KEY, OPENFUNNEL_BASE_URL=api)
+        project.up()
+        project.pulumi("destroy", "--yes", "--skip-preview")
+        project.write('import pulumi_openfunnel as o; o.ProvisionedUser("alice", email="alice@elsewhere.com")')
+        failed = project.pulumi("preview", check=False)
+    assert any("alice@orchestrator.com: the ledger knows it as the user of alice@" in error for error in failed.errors)
+    assert len(accounts.record.entries) == 1
+
+
+def test_a_killed_update_is_taken_up_where_it_was(new_project: NewProject) -> None:
+    """The CLI is killed while users are being created: what was answered is handed over, nobody is asked for twice."""
+    accounts = Accounts([Account(ORCHESTRATOR, PROVISIONER_KEY)])
+    with serve(accounts, latency=1.0) as api:
+        project = new_project(USERS)
+        project.setenv(OPENFUNNEL_USER_ID=ORCHESTRATOR, OPENFUNNEL_API_KEY=PROVISIONER_KEY, OPENFUNNEL_BASE_URL=api)
+        project.setenv(USERS=" ".join(f"user{n}" for n in range(12)))
+        running = project.start("up", "--yes", "--skip-preview")
+        _wait_until(lambda: len(accounts.users) > 0)
+        running.kill()
+        running.wait()
+        project.pulumi("cancel", "--yes")
+        done = project.up()
+        asked = [entry.email for entry in accounts.record.entries]
+    assert len(asked) == len(set(asked)) == 12
+    state = {name: r for name, r in project.resources().items() if name.startswith("user")}
+    assert len(state) == 12
+    assert "its key came from the ledger" in done.output
+    assert _processes(project) == []
+
+
+def test_after_ctrl_c_no_request_starts(new_project: NewProject) -> None:
+    """The first Ctrl-C lets what runs come to its end, and the next update asks for the rest alone."""
+    accounts = Accounts([Account(ORCHESTRATOR, PROVISIONER_KEY)])
+    with serve(accounts, latency=1.5) as api:
+        project = new_project(USERS)
+        project.setenv(OPENFUNNEL_USER_ID=ORCHESTRATOR, OPENFUNNEL_API_KEY=PROVISIONER_KEY, OPENFUNNEL_BASE_URL=api)
+        project.setenv(USERS=" ".join(f"user{n}" for n in range(12)))
+        running = project.start("up", "--yes", "--skip-preview", "--parallel", "3")
+        _wait_until(lambda: len(accounts.users) > 0)
+        running.send_signal(signal.SIGINT)
+        interrupted = time.time()
+        running.wait(60)
+        late = [entry.at - interrupted for entry in accounts.record.entries if entry.at > interrupted + 0.5]
+        assert late == []
+        assert len(accounts.users) < 12
+        project.up()
+        asked = [entry.email for entry in accounts.record.entries]
+    assert len(asked) == len(set(asked)) == 12
+
+
+def _wait_until(truth: object) -> None:
+    assert callable(truth)
+    deadline = time.monotonic() + 60
+    while not truth():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def _ledger(project: Project) -> str:
+    """What the command lists."""
+    return subprocess.run(
+        [sys.executable, "-m", "pulumi_openfunnel", "ledger", "--file", str(project.ledger)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+
+
+def _processes(project: Project) -> list[str]:
+    """The processes of this project's environment that live, after a moment's grace."""
+    deadline = time.monotonic() + 30
+    while (found := _living(project)) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return found
+
+
+def _living(project: Project) -> list[str]:
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue
+        try:
+            environ, command = (process / "environ").read_bytes(), (process / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if str(project.home).encode() in environ and command:
+            found.append(command.decode().replace("\0", " "))
+    return found
