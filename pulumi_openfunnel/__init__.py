@@ -1,5 +1,6 @@
 """OpenFunnel end users as Pulumi resources."""
 
 from .resources import ProvisionedUser
+from .roster import ProvisionedUsers
 
-__all__ = ["ProvisionedUser"]
+__all__ = ["ProvisionedUser", "ProvisionedUsers"]

@@ -76,6 +76,7 @@ class ProvisioningError(OpenFunnelError):
 
     Attributes:
         internal_email: the user that was asked for.
+        detail: the message without the user's name.
         status: the HTTP status of the answer; None when there was none.
         may_exist: whether the request may have created the user all the same.
         transient: whether the same request may succeed later.
@@ -87,6 +88,7 @@ class ProvisioningError(OpenFunnelError):
     def __init__(self, internal_email: str, message: str, status: int | None = None) -> None:
         super().__init__(f"{internal_email}: {message}")
         self.internal_email = internal_email
+        self.detail = message
         self.status = status
 
 

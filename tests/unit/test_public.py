@@ -13,7 +13,7 @@ HEAVY = ("httpx", "email_validator", "sqlite3", "cryptography", "starlette", "uv
 def test_every_public_name_is_exported() -> None:
     """What the package's module defines beside its modules is in __all__, sorted."""
     assert sorted(pulumi_openfunnel.__all__) == pulumi_openfunnel.__all__
-    assert pulumi_openfunnel.__all__ == ["ProvisionedUser"]
+    assert pulumi_openfunnel.__all__ == ["ProvisionedUser", "ProvisionedUsers"]
     assert all(hasattr(pulumi_openfunnel, name) for name in pulumi_openfunnel.__all__)
 
 

@@ -1,0 +1,317 @@
+"""Rosters: hundreds or thousands of users as one declaration, over a fixed number of shards."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import Resource
+
+from . import late, mapping
+from .errors import InvalidInput
+from .program import Holder, Program, destination, parent_of
+from .resources import refuse_import
+from .shard import ShardProvider
+
+SHARDS = 32
+"""Part of every URN, so it never changes; chosen by measurement, see docs/performance.md."""
+
+_SHOWN = 10  # addresses that a line holds
+
+_ByShard = dict[int, tuple[list[str], dict[str, str]]]
+"""By shard, its addresses, and the prefixes of some of them."""
+
+
+class ProvisionedUsers(pulumi.ComponentResource):
+    """Many API-only OpenFunnel users, for those who hand out keys as one document or by other means.
+
+    Order and duplicates of the addresses do not matter. Adding one asks for that user alone; taking one away forgets
+    its key, with a warning that the user lives on. Users that fail do not lose those that succeed: the state keeps the
+    latter, what reads their keys is created, then the update fails, and the next one tries the rest alone.
+
+    Args:
+        name: the roster's name in the program.
+        emails: the end users' addresses.
+        prefixes: for single addresses, the whole local part of the internal email.
+        existing_api_keys: for single addresses, the key of a user that exists already; see ``ProvisionedUser``.
+        email_mapping: ``"prefix"`` or ``"subaddress"``, for all; see ``ProvisionedUser``.
+        orchestrator: the name of one of ``openfunnel:orchestrators``, for all.
+        opts: the usual resource options.
+
+    Raises:
+        pulumi.RunError: when addresses cannot be used, naming them; the update fails with one, too, when another
+            declaration of the program stands for one of the users, or when users failed.
+    """
+
+    users: pulumi.Output[dict[str, dict[str, str]]]
+    """By email: ``id``, ``internal_email``, ``key_fingerprint``, ``key_status``."""
+    api_keys: pulumi.Output[dict[str, str]]
+    """By email, the user's key; a secret."""
+    failed: pulumi.Output[dict[str, str]]
+    """By email, why the user is not there."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        emails: pulumi.Input[Sequence[pulumi.Input[str]]],
+        prefixes: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        existing_api_keys: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        email_mapping: pulumi.Input[str] | None = None,
+        orchestrator: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        refuse_import("ProvisionedUsers", name, opts)
+        super().__init__("openfunnel:index:ProvisionedUsers", name, None, opts)
+        self._name = name
+        self.program = Program.current()
+        self.program.warn_of_plain_key()
+        self._emails = _known(name, emails)
+        given = pulumi.Output.from_input(emails if self._emails is None else None)
+        made_of = _together([given, *map(pulumi.Output.from_input, (prefixes, email_mapping, orchestrator))])
+        by_shard: pulumi.Output[_ByShard] = made_of.apply(lambda found: self._claimed(opts, *found))
+        numbers = range(SHARDS) if self._emails is None else sorted({shard_of(email) for email in self._emails})
+        self._shards = {
+            number: _Shard(
+                f"{name}-{number:02}",
+                {
+                    "roster": name,
+                    "emails": by_shard.apply(partial(_emails_of, number)),
+                    "prefixes": by_shard.apply(partial(_prefixes_of, number)),
+                    "existing_api_keys": _of_shard(existing_api_keys, by_shard, number),
+                    "email_mapping": email_mapping,
+                    "orchestrator": orchestrator,
+                },
+                pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on if opts is not None else None),
+            )
+            for number in numbers
+        }
+        shards = self._shards.values()
+        self.users = _together([shard.users for shard in shards]).apply(_merged)
+        self.api_keys = pulumi.Output.secret(_together([shard.api_keys for shard in shards]).apply(_merged))
+        self.failed = _together([shard.failed for shard in shards]).apply(_merged)
+        failed_now = _together([shard.failed_now for shard in shards]).apply(_merged)
+        self._verdict: pulumi.Output[None] = _together([self.users, failed_now]).apply(self._judge)
+        self.register_outputs({})
+
+    def __getitem__(self, email: str) -> RosterUser:
+        """One user, with the outputs of a ``ProvisionedUser``; case does not matter.
+
+        Raises:
+            KeyError: when the roster's addresses are known and this is none of them, with those that are near.
+        """
+        try:
+            found = mapping.normal(email)
+        except InvalidInput as error:
+            raise KeyError(str(error)) from None
+        if self._emails is not None and found not in self._emails:
+            near = difflib.get_close_matches(found, self._emails, n=3)
+            raise KeyError(
+                f"{found} is not in the roster {self._name}" + (f"; near: {', '.join(near)}" if near else "")
+            )
+        return RosterUser(found, self, self._shards[shard_of(found)])
+
+    async def _claimed(
+        self, opts: pulumi.ResourceOptions | None, given: Any, prefixes: Any, email_mapping: Any, orchestrator: Any
+    ) -> _ByShard:
+        """By shard, its addresses and prefixes, when no other declaration stands for any of the users."""
+        emails = list(self._emails) if self._emails is not None else _checked(self._name, given)
+        prefixes = _respelled(self._name, "prefixes", prefixes, emails)
+        at, parent = destination(orchestrator), await parent_of(opts)
+        by_shard: _ByShard = {number: ([], {}) for number in range(SHARDS)}
+        for email in emails:
+            prefix = prefixes.get(email)
+            internal_email = mapping.spelled(email, at[1], prefix=prefix, email_mapping=email_mapping)
+            self.program.claim(at, internal_email, Holder(parent, self._name, email))
+            shard = by_shard[shard_of(email)]
+            shard[0].append(email)
+            if prefix is not None:
+                shard[1][email] = prefix
+        return by_shard
+
+    async def _judge(self, found: Sequence[Any]) -> None:
+        """Fail, at the end, when users failed in this very update."""
+        users, failed = found
+        if failed:
+            self.program.failures += _verdict(self._name, len(users), failed)
+            await late.fail(self.program.failures)
+
+
+class _Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
+    users: pulumi.Output[dict[str, dict[str, str]]]
+    api_keys: pulumi.Output[dict[str, str]]
+    failed: pulumi.Output[dict[str, str]]
+    failed_at: pulumi.Output[float]
+    failed_now: pulumi.Output[dict[str, str]]
+
+    def __init__(self, name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
+        props = dict.fromkeys(("users", "api_keys", "failed", "failed_at")) | inputs
+        secret = pulumi.ResourceOptions(additional_secret_outputs=["api_keys", "existing_api_keys"])
+        super().__init__(ShardProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
+        started = Program.current().started
+        # What the state tells of an earlier update is not in the way of this one.
+        self.failed_now = _together([self.failed, self.failed_at]).apply(
+            lambda found: (found[0] or {}) if (found[1] or 0) >= started else {}
+        )
+
+
+@dataclass(frozen=True)
+class RosterUser:
+    """One user of a roster. What is read of a user that failed fails at the end of the update, as the roster does."""
+
+    email: str
+    """The end user's address, normalized."""
+    _roster: ProvisionedUsers
+    _shard: _Shard
+
+    @property
+    def internal_email(self) -> pulumi.Output[str]:
+        """The user's address at the orchestrator's domain."""
+        return self._of_user("internal_email")
+
+    @property
+    def key_fingerprint(self) -> pulumi.Output[str]:
+        """The first 16 hex digits of the key's SHA-256."""
+        return self._of_user("key_fingerprint")
+
+    @property
+    def key_status(self) -> pulumi.Output[str]:
+        """``"active"`` or ``"revoked"``, as last seen."""
+        return self._of_user("key_status")
+
+    @property
+    def api_key(self) -> pulumi.Output[str]:
+        """The user's key, a secret."""
+        return pulumi.Output.secret(self._of(self._shard.api_keys))
+
+    def _of_user(self, name: str) -> pulumi.Output[str]:
+        return self._of(self._shard.users.apply(lambda users: _column(users, name)))
+
+    def _of(self, values: pulumi.Output[dict[str, str] | None]) -> pulumi.Output[str]:
+        """This user's of the shard's values."""
+        return _together([values, self._shard.failed_now]).apply(self._read)
+
+    def _read(self, found: Sequence[Any]) -> Any:
+        values, failed = found
+        if values is None or self.email in values:  # None under mocks
+            return (values or {}).get(self.email)
+        if self.email in failed:
+            return late.fail(self._roster.program.failures)
+        return _unknown()  # the shard was left out of this update
+
+
+def _column(users: dict[str, dict[str, str]] | None, name: str) -> dict[str, str] | None:
+    return None if users is None else {email: user[name] for email, user in users.items()}
+
+
+def shard_of(email: str) -> int:
+    """The number of the shard that holds a normalized address."""
+    return int.from_bytes(hashlib.sha256(email.encode()).digest()[:4], "big") % SHARDS
+
+
+def _known(name: str, emails: Any) -> dict[str, None] | None:
+    """The addresses, when the program knows them already."""
+    plain = isinstance(emails, Sequence) and all(isinstance(email, str) for email in emails)
+    return dict.fromkeys(_checked(name, emails)) if plain else None
+
+
+def _checked(name: str, emails: Any) -> list[str]:
+    """The addresses normalized, each once.
+
+    Raises:
+        pulumi.RunError: naming those that are none.
+    """
+    if isinstance(emails, str) or not isinstance(emails, Sequence):
+        raise pulumi.RunError(f"{name}: emails is no list of addresses.")
+    found: dict[str, None] = {}
+    wrong = []
+    for email in emails:
+        try:
+            found[mapping.normal(email)] = None
+        except InvalidInput as error:  # noqa: PERF203 - each is told of
+            wrong.append(str(error).removesuffix(" Give one address, such as bob@b.com."))
+    if wrong:
+        more = f" And {len(wrong) - _SHOWN} more." if len(wrong) > _SHOWN else ""
+        raise pulumi.RunError(f"{name}: {' '.join(wrong[:_SHOWN])}{more} Give addresses such as bob@b.com.")
+    return sorted(found)
+
+
+def _respelled(name: str, argument: str, given: Any, emails: Sequence[str]) -> dict[str, Any]:
+    """A mapping by address, its addresses normalized.
+
+    Raises:
+        pulumi.RunError: naming those that are not in the roster.
+    """
+    found = {_spelling(email): value for email, value in (given or {}).items()}
+    strange = sorted(found.keys() - set(emails))
+    if strange:
+        more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
+        raise pulumi.RunError(f"{name}: {argument} names {', '.join(strange[:_SHOWN])}{more}, not in emails.")
+    return found
+
+
+def _spelling(email: str) -> str:
+    return str(mapping.normalize(email))
+
+
+def _emails_of(number: int, by_shard: _ByShard) -> list[str]:
+    return by_shard[number][0]
+
+
+def _prefixes_of(number: int, by_shard: _ByShard) -> dict[str, str] | None:
+    return by_shard[number][1] or None
+
+
+def _of_shard(keys: Any, by_shard: pulumi.Output[Any], number: int) -> pulumi.Output[Any] | None:
+    """The keys to adopt in one shard, as a secret."""
+    if keys is None:
+        return None
+    found = _together([pulumi.Output.from_input(keys), by_shard])
+    return pulumi.Output.secret(found.apply(lambda found: _adopted(found, number)))
+
+
+def _adopted(found: Sequence[Any], number: int) -> dict[str, str] | None:
+    keys, by_shard = found
+    mine = set(by_shard[number][0])
+    return {_spelling(email): key for email, key in (keys or {}).items() if _spelling(email) in mine} or None
+
+
+def _together(outputs: Sequence[pulumi.Output[Any]]) -> pulumi.Output[list[Any]]:
+    """The outputs' values as they are: ``Output.all`` makes an output of every leaf of each, which takes seconds."""
+    found: pulumi.Output[list[Any]] = pulumi.Output.from_input(None).apply(lambda _: [])
+    for output in outputs:
+        found = found.apply(partial(_and_then, output))
+    return found
+
+
+def _and_then(output: pulumi.Output[Any], values: list[Any]) -> pulumi.Output[list[Any]]:
+    return output.apply(lambda value: [*values, value])
+
+
+def _merged(parts: Sequence[dict[str, Any] | None]) -> dict[str, Any]:
+    return {email: value for part in parts for email, value in (part or {}).items()}
+
+
+def _unknown() -> pulumi.Output[Any]:
+    """An output whose value is not known, in an update as well."""
+    return pulumi.Output.from_input(pulumi.output.UNKNOWN)
+
+
+def _verdict(name: str, succeeded: int, failed: Mapping[str, str]) -> list[str]:
+    """What became of a roster, a line for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for email, reason in sorted(failed.items()):
+        by_reason.setdefault(reason, []).append(email)
+    state = (
+        f"{succeeded} of {succeeded + len(failed)} users are in the state" if succeeded else "no user is in the state"
+    )
+    lines = [f"{name}: {state}. {len(failed)} failed. Run pulumi up: only these {len(failed)} are tried."]
+    for reason, emails in sorted(by_reason.items(), key=lambda item: -len(item[1])):
+        more = f" and {len(emails) - _SHOWN} more" if len(emails) > _SHOWN else ""
+        lines.append(f"{name}: {len(emails)} failed: {', '.join(emails[:_SHOWN])}{more}: {reason}")
+    return lines

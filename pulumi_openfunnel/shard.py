@@ -1,0 +1,257 @@
+"""The engine's verbs onto many users at once: a shard of a roster.
+
+The path of this module and the name of the class are in every state, as those of ``provider`` are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from pulumi import contains_unknowns
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+from pulumi.output import UNKNOWN
+
+from . import engine, stack, tally
+from .errors import CredentialsRefused, InvalidInput, NotAProvisioner, OpenFunnelError
+
+if TYPE_CHECKING:
+    from .keys import ProvisionedKey
+    from .settings import Settings
+
+INPUTS = ("roster", "emails", "prefixes", "existing_api_keys", "email_mapping", "orchestrator", "internal_emails")
+"""What the roster gives, and what check computes: ``internal_emails``, by email."""
+
+OUTPUTS = ("users", "api_keys", "failed", "failed_at", "roster", "orchestrator")
+"""``users``, ``api_keys`` (secret) and ``failed`` are by email; ``failed_at`` is when, in seconds since the epoch."""
+
+_pool = ThreadPoolExecutor(32, thread_name_prefix="openfunnel")
+_refused: dict[Settings, OpenFunnelError] = {}  # what concerns all users of the same credentials
+
+
+class ShardProvider(ResourceProvider):
+    """Some of a roster's users: what fails for one of them is kept beside what succeeded for the others."""
+
+    serialize_as_secret_always = False
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Keep the config."""
+        stack.configure(req.config)
+        engine.attach()
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Check every address; compute the internal emails."""
+        inputs = stack.pick(news, INPUTS)
+        if any(contains_unknowns(inputs.get(name)) for name in ("emails", "prefixes", "email_mapping", "orchestrator")):
+            return CheckResult(inputs | {"internal_emails": UNKNOWN}, [])
+        try:
+            settings = stack.settings_of(inputs)
+            inputs["internal_emails"] = _internal_emails(inputs, settings.domain)
+            _check_new(settings, _olds.get("internal_emails") or {}, inputs)
+        except OpenFunnelError as error:
+            return CheckResult({}, [CheckFailure("", str(error))])
+        return CheckResult(inputs, [])
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Compare users by what they are, not by how the roster spells them; those that failed are tried again."""
+        replaces = ["orchestrator"] if _olds.get("orchestrator") != _news.get("orchestrator") else []
+        changes = bool(replaces) or contains_unknowns(_news) or bool(_olds.get("failed")) or _moves(_olds, _news)
+        return DiffResult(changes=changes, replaces=replaces, delete_before_replace=False)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Get every user's key."""
+        with tally.verb():
+            return CreateResult(props["roster"], _provisioned({}, props))
+
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Try every user's key; what is not known leaves the state as it is."""
+        with tally.verb():
+            users = _by_email(props["users"], lambda email: _seen(email, props))
+        inputs = {"emails": sorted(users), "internal_emails": {e: user["internal_email"] for e, user in users.items()}}
+        return ReadResult(id_, props | {"users": users}, inputs | stack.pick(props, ("roster", "orchestrator")))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Get the keys of users that are new or failed before; forget those that left."""
+        with tally.verb():
+            outs = _provisioned(_olds, _news)
+            for email in _olds["users"].keys() - _news["internal_emails"].keys():
+                _release(email, _olds)
+            return UpdateResult(outs)
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Release every key into the ledger."""
+        with tally.verb():
+            for email in _props.get("users") or {}:
+                _release(email, _props)
+
+
+def _internal_emails(inputs: dict[str, Any], domain: str) -> dict[str, str]:
+    """The internal email of each address.
+
+    Raises:
+        InvalidInput: naming all that have none.
+    """
+    from . import mapping
+
+    prefixes, email_mapping = inputs.get("prefixes") or {}, inputs.get("email_mapping", mapping.PREFIX)
+    found, wrong = {}, []
+    for email in inputs.get("emails") or []:
+        try:
+            found[email] = mapping.internal_email(
+                email, domain, prefix=prefixes.get(email), email_mapping=email_mapping
+            )
+        except InvalidInput as error:  # noqa: PERF203 - each is told of
+            wrong.append(str(error))
+    if wrong:
+        more = f" And {len(wrong) - 5} more." if len(wrong) > 5 else ""
+        raise InvalidInput("emails", f"{inputs['roster']}: {' '.join(wrong[:5])}{more}")
+    return found
+
+
+def _check_new(settings: Settings, olds: dict[str, str], inputs: dict[str, Any]) -> None:
+    """Raise what would fail at create for users that are not there yet, as far as it is known."""
+    from . import keys
+
+    adopted = inputs.get("existing_api_keys") or {}
+    new = {email: user for email, user in inputs["internal_emails"].items() if olds.get(email) != user}
+    for email, internal_email in new.items():
+        stack.check_ledger(settings, {"email": email, "internal_email": internal_email})
+        if not contains_unknowns(adopted) and email in adopted:
+            keys.checked_key(settings, adopted[email])
+    asked_for = [user for email, user in new.items() if contains_unknowns(adopted) or email not in adopted]
+    if asked_for:
+        stack.preflight(settings, asked_for[0])
+
+
+def _moves(olds: dict[str, Any], news: dict[str, Any]) -> bool:
+    """Whether users come or go, or get another key."""
+    have = {email: user["internal_email"] for email, user in olds["users"].items()}
+    adopted = news.get("existing_api_keys") or {}
+    return have != news["internal_emails"] or any(_brings(email, olds, adopted) for email in adopted)
+
+
+def _brings(email: str, olds: dict[str, Any], adopted: dict[str, str]) -> bool:
+    """Whether the program brings another key than the one that is stored."""
+    return email in adopted and adopted[email].strip() != (olds.get("api_keys") or {}).get(email)
+
+
+def _provisioned(olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+    """The outputs: what the old ones hold already, and what could be got of the rest."""
+    users, api_keys = olds.get("users") or {}, olds.get("api_keys") or {}
+    adopted, wanted = news.get("existing_api_keys") or {}, news["internal_emails"]
+    missing = {
+        email: internal_email
+        for email, internal_email in wanted.items()
+        if users.get(email, {}).get("internal_email") != internal_email or _brings(email, olds, adopted)
+    }
+    tally.wanted(news["roster"], len(missing))
+    came = _by_email(missing, lambda email: _got(news, email))
+    outs: dict[str, Any] = {name: {} for name in ("users", "api_keys", "failed")}
+    for email in wanted:
+        key = came.get(email)
+        if isinstance(key, OpenFunnelError):
+            outs["failed"][email] = getattr(key, "detail", str(key))
+        if key is not None and not isinstance(key, OpenFunnelError):
+            outs["users"][email], outs["api_keys"][email] = _user(missing[email], key), key.api_key
+        elif email in users:
+            outs["users"][email], outs["api_keys"][email] = users[email], api_keys[email]
+    outs["failed_at"] = time.time() if outs["failed"] else 0.0
+    return outs | stack.pick(news, ("roster", "orchestrator"))
+
+
+def _got(news: dict[str, Any], email: str) -> ProvisionedKey | OpenFunnelError:
+    """One user's key, or why there is none."""
+    key: ProvisionedKey | OpenFunnelError
+    try:
+        key = _asked(news, email)
+    except OpenFunnelError as error:
+        key = error
+    tally.settled(news["roster"], failed=isinstance(key, OpenFunnelError))
+    return key
+
+
+def _asked(news: dict[str, Any], email: str) -> ProvisionedKey:
+    from . import provisioning
+
+    settings = stack.settings_of(news)
+    stack.warn_of_ledger(settings)
+    user = provisioning.EndUser(email, news["internal_emails"][email])
+    adopted = news.get("existing_api_keys") or {}
+    if email in adopted:
+        key = provisioning.adopt(settings, user, adopted[email])
+    elif settings in _refused:
+        raise _refused[settings]
+    else:
+        try:
+            key = provisioning.provision(settings, user, engine.OPERATION)
+        except (CredentialsRefused, NotAProvisioner) as error:
+            _refused[settings] = error  # it says the same to everybody
+            raise
+    stack.created[user.internal_email] = key.fingerprint
+    return key
+
+
+def _user(internal_email: str, key: ProvisionedKey) -> dict[str, str]:
+    from .keys import ACTIVE
+
+    return {
+        "id": key.id,
+        "internal_email": internal_email,
+        "key_fingerprint": key.fingerprint,
+        "key_status": ACTIVE,
+    }
+
+
+def _seen(email: str, props: dict[str, Any]) -> dict[str, str]:
+    """A user with its key's status as it is now."""
+    from .keys import REVOKED
+
+    user: dict[str, str] = props["users"][email]
+    state = stack.key_state(_of_one(email, props))
+    if state.status is None:
+        behind = f": whether their keys still work is not known: {state.problem}. The state stays as it was."
+        tally.gather("WARNING", "", user["internal_email"], behind)
+        return user
+    if state.status == REVOKED:
+        behind = (
+            ": their keys were revoked: OpenFunnel refuses them, and accepts yours. Get new ones from OpenFunnel and pass "
+            "them as existing_api_keys."
+        )
+        tally.gather("WARNING", "", user["internal_email"], behind)
+    return user | {"key_status": state.status}
+
+
+def _release(email: str, props: dict[str, Any]) -> None:
+    user = props["users"][email]
+    if stack.created.get(user["internal_email"]) == user["key_fingerprint"]:
+        return  # another resource of the stack stands for the same user, with the same key
+    kept = stack.release(user["id"], _of_one(email, props))
+    tally.gather(
+        "WARNING",
+        "Removed from the stack only, because OpenFunnel's API cannot delete users: ",
+        user["internal_email"],
+        f". They live on, and so do their keys. {kept} Ask OpenFunnel to disable them.",
+    )
+
+
+def _of_one(email: str, props: dict[str, Any]) -> dict[str, Any]:
+    """One user as the properties of a resource of its own."""
+    one: dict[str, Any] = props["users"][email] | {"email": email, "api_key": props["api_keys"].get(email)}
+    return one | stack.pick(props, ("orchestrator",))
+
+
+def _by_email(emails: dict[str, Any], work: Callable[[str], Any]) -> dict[str, Any]:
+    """The work's result for each email, by the threads that all shards share."""
+    running: dict[str, Future[Any]] = {email: _pool.submit(work, email) for email in emails}
+    return {email: future.result() for email, future in running.items()}

@@ -1,0 +1,82 @@
+"""What is said of many users: progress while they are worked on, and one line for each thing that happened at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from . import engine
+
+_SHOWN = 10  # names that a line holds
+_LAST = 0.15  # seconds after which no further verb is expected
+
+_changed = threading.Condition()
+_verbs = 0  # of all rosters, that run now
+_said: dict[tuple[str, str, str], list[str]] = {}  # by severity, before and behind the names
+_counts: dict[str, Counter[str]] = {}  # by roster: wanted, done, failed
+_began: dict[str, float] = {}
+
+
+@contextlib.contextmanager
+def verb() -> Iterator[None]:
+    """One verb of a roster; the last one that runs says what was gathered."""
+    global _verbs  # noqa: PLW0603 - one operation a process
+    with _changed:
+        _verbs += 1
+        _changed.notify_all()
+    try:
+        yield
+    finally:
+        with _changed:
+            _verbs -= 1
+            quiet = _verbs == 0 and bool(_said or _counts)
+            if quiet and not _changed.wait_for(lambda: _verbs > 0, _LAST):
+                _say()
+
+
+def wanted(roster: str, users: int) -> None:
+    """So many users of a roster are going to be asked for."""
+    with _changed:
+        _began.setdefault(roster, time.monotonic())
+        _counts.setdefault(roster, Counter())["wanted"] += users
+
+
+def settled(roster: str, *, failed: bool) -> None:
+    """One of them is done, or failed."""
+    with _changed:
+        count = _counts[roster]
+        count["failed" if failed else "done"] += 1
+        line = f"{roster}: {_progress(count)}, after {time.monotonic() - _began[roster]:.0f} s."
+    engine.progress(line)
+
+
+def gather(severity: str, before: str, name: str, behind: str) -> None:
+    """A line that is said once, of all the names that it is true of."""
+    with _changed:
+        _said.setdefault((severity, before, behind), []).append(name)
+
+
+def names(of: Iterable[str]) -> str:
+    """Names, sorted, as a line holds them."""
+    found = sorted(of)
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return ", ".join(found[:_SHOWN]) + more
+
+
+def _say() -> None:
+    for (severity, before, behind), found in _said.items():
+        many = f"{len(found)} users: " if len(found) > 1 else ""
+        (engine.warn if severity == "WARNING" else engine.info)(f"{before}{many}{names(found)}{behind}")
+    for roster, count in _counts.items():
+        engine.info(f"{roster}: {_progress(count)}, in {time.monotonic() - _began[roster]:.1f} s.")
+    _said.clear()
+    _counts.clear()
+    _began.clear()
+
+
+def _progress(count: Counter[str]) -> str:
+    failed = f", {count['failed']} failed" if count["failed"] else ""
+    return f"{count['done']} of {count['wanted']} users done{failed}"
