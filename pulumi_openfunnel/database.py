@@ -71,7 +71,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def unusable(path: Path, problem: str, way_out: str = _ANOTHER) -> LedgerUnusable:
     """The error that says why the ledger cannot be used."""
-    return LedgerUnusable(path, problem, f"Nothing was asked for. {way_out[0].upper()}{way_out[1:]}.")
+    return LedgerUnusable(path, problem, f"{way_out[0].upper()}{way_out[1:]}.")
 
 
 def check_creatable(path: Path) -> None:
@@ -115,8 +115,9 @@ def named(path: Path, error: sqlite3.Error | OSError) -> LedgerUnusable:  # noqa
 
 def _make(path: Path) -> None:
     """Make the file and its directory where they are missing; see that nobody else can write it."""
-    if not os.path.lexists(path.parent):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for directory in reversed(path.parents):
+        if not os.path.lexists(directory):
+            directory.mkdir(mode=0o700, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
     # Looked at by name: closing a descriptor of our own would drop SQLite's locks.

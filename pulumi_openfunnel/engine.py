@@ -21,6 +21,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from .errors import OpenFunnelError
+from .frames import current_frames
 from .operation import Operation
 
 _LOOK_AGAIN = 0.2  # seconds between two looks for verbs that still run
@@ -168,7 +169,7 @@ def _a_verb_runs(main: ModuleType) -> bool:
     """Whether any thread is inside a verb, of ours or of another dynamic provider: a frame of the main module
     below the thread's own start."""
     ident = threading.main_thread().ident
-    for thread, frame in sys._current_frames().items():  # noqa: SLF001 - documented, for such use
+    for thread, frame in current_frames().items():
         at = frame if thread != ident else None
         while at is not None:
             if at.f_globals is vars(main):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import TypeVar
 
 from .answers import Answer, CreatedUser
-from .errors import AnotherEndUser, AnswerNotBelieved, LedgerUnusable, ProvisioningError, UserExists
+from .errors import AnotherEndUser, AnswerNotBelieved, LedgerUnusable, OpenFunnelError, ProvisioningError, UserExists
 from .keys import SHOW
 from .ledger import Identity, Ledger, Row
 from .operation import Operation
 from .sealing import Seal
+
+E = TypeVar("E", bound=OpenFunnelError)
 
 
 class Intent:
@@ -32,7 +35,10 @@ class Intent:
     def sending(self) -> None:
         """Write down that a request goes out, or fail: no ledger, no request."""
         if not self._announced:
-            self._ledger.sending(self._row)
+            try:
+                self._ledger.sending(self._row)
+            except LedgerUnusable as error:
+                raise self._may_exist(error) from None
         self._announced = False
         self._lost += 1
 
@@ -87,9 +93,21 @@ class Intent:
     def left(self, error: ProvisioningError) -> ProvisioningError:
         """Nothing came of it; the error that says what probably happened."""
         with self._warned():
+            if self._announced:
+                self._ledger.nothing_done(self._row)  # the one that was counted never went out
             self._ledger.leave(self._row, refused=not error.may_exist and not error.transient)
         if isinstance(error, UserExists) and (self._lost > 0 or self._cut_off()):
             return self._probably_ours(error)
+        return error if error.may_exist else self._may_exist(error)
+
+    def let_go(self) -> None:
+        """This process is not at the row any more, whatever could be written of it."""
+        self._ledger.let_go(self._row)
+
+    def _may_exist(self, error: E) -> E:
+        """The error, which also says so when an earlier request may have created the user."""
+        if self._lost > 0:
+            error.args = (f"{error} An earlier request, whose answer was lost, may have created the user.",)
         return error
 
     def _cut_off(self) -> bool:
@@ -136,6 +154,8 @@ class Unrecorded(Intent):
 
     def left(self, error: ProvisioningError) -> ProvisioningError:
         return error
+
+    def let_go(self) -> None: ...
 
 
 def shared_key(identity: Identity, fingerprint: str, other: Row) -> AnotherEndUser:

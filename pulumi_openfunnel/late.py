@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import Any, NoReturn
 from weakref import WeakSet
 
 import pulumi
+
+from .frames import current_frames
 
 _LOOK = 0.05  # seconds between two looks at the program's tasks
 _STILL = 5  # looks without a change, after which nothing more will come
@@ -56,6 +57,6 @@ def _position(task: asyncio.Task[Any]) -> tuple[int, ...]:
 def _engine_calls() -> bool:
     """Whether a thread of the loop's executor is at work: every call to the engine is made by one."""
     executor = getattr(asyncio.get_running_loop(), "_default_executor", None)
-    frames = sys._current_frames()  # noqa: SLF001 - documented, for such use
+    frames = current_frames()
     threads = getattr(executor, "_threads", ())
     return any(thread.ident in frames and frames[thread.ident].f_code.co_name != "_worker" for thread in threads)

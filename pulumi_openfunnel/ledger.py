@@ -20,7 +20,11 @@ from pathlib import Path
 
 from . import database, runs
 
+_GATHERING = 0.002  # seconds in which other threads may join a commit
+
 _SAME = "base_url = ? AND user_id = ? AND internal_email = ? AND email = ?"
+_MOVED = "its user stands for another address now"
+_STAYED = f"problem IS NOT '{_MOVED}'"
 _LIVE = "(status IN ('asked', 'issued', 'released') OR (status = 'answered' AND problem IS NULL))"
 
 
@@ -122,6 +126,7 @@ class Ledger:
         self._counting = threading.Lock()
         self._writers = 0  # threads that wait for the lock to change something
         self._commit: _Commit | None = None  # the one that changes become part of now
+        self._crowded = False  # whether the last one was of several threads
         self._db = database.connect(path)
         self._file = path.stat()
 
@@ -131,6 +136,7 @@ class Ledger:
             self._db.close()
             if self._run is not None:
                 self._run.end()
+            self._run = None
 
     # What is known
 
@@ -148,7 +154,7 @@ class Ledger:
         A request that was refused, when no other can have created the user, binds nobody.
         """
         return self._first(
-            "base_url = ? AND internal_email = ? AND email NOT IN (?, ?) AND status != 'refused'",
+            f"base_url = ? AND internal_email = ? AND email NOT IN (?, ?) AND status != 'refused' AND {_STAYED}",
             *(identity.base_url, identity.internal_email, identity.email, moved_from or identity.email),
         )
 
@@ -160,7 +166,8 @@ class Ledger:
         """Whether a run that lives is at the row right now."""
         if row.asking and self._run is not None and row.run == self._run.name:
             return row.id in self._mine
-        return row.asking and runs.lives(self.path, row.run)
+        with database.named_problems(self.path):
+            return row.asking and runs.lives(self.path, row.run)
 
     # A request's life
 
@@ -216,27 +223,28 @@ class Ledger:
         Returns:
             None; or a row that knows this key as another's, and then nothing was written.
         """
-        with self._write():
+        with self._write(wait=False):  # the answer is on the disk, and says the same again
             other = self._other_holder(row.identity, fingerprint)
             if other is None:
                 self._set(row.id, status=Status.ISSUED, fingerprint=fingerprint, problem=None, asking=0)
-                self._mine.discard(row.id)
             return other
 
     def doubted(self, row: Row, problem: str) -> None:
         """The answer is not believed: it stays, and is never used."""
-        self._mine.discard(row.id)
         with self._write():
             self._set(row.id, status=Status.ANSWERED, problem=problem, asking=0)
 
     def leave(self, row: Row, *, refused: bool) -> None:
         """Stop asking. A refusal closes the row, unless another request may have created the user."""
-        self._mine.discard(row.id)
         with self._write():
             self._set(row.id, asking=0)
             if refused:
                 only = "id = ? AND status = 'asked' AND unanswered = 0"
                 self._db.execute(f"UPDATE users SET status = 'refused' WHERE {only}", (row.id,))
+
+    def let_go(self, row: Row) -> None:
+        """This process is not at the row any more."""
+        self._mine.discard(row.id)
 
     # A key's life
 
@@ -273,8 +281,14 @@ class Ledger:
                 return other
             for row in live:
                 self._set(row.id, status=Status.DEAD, problem="another key took its place", asking=0)
-            known = [self._known_key(identity.internal_email, email, fingerprint) for email in emails]
-            same = known[0] or known[1]
+            same = self._first(
+                "base_url = ? AND internal_email = ? AND email IN (?, ?) AND fingerprint = ?",
+                *(identity.base_url, identity.internal_email, *emails, fingerprint),
+            )
+            if moved_from is not None:
+                past = "base_url = ? AND internal_email = ? AND email = ?"
+                for row in self._select(past, identity.base_url, identity.internal_email, moved_from):
+                    self._set(row.id, problem=_MOVED)
             id_ = same.id if same is not None else self._insert(identity, Status.DEAD)
             self._set(id_, **asdict(identity), fingerprint=fingerprint, sealed=sealed, key_id=key_id)
             self._set(id_, status=Status.ISSUED, problem=None, run=self._own_run(), asking=0)
@@ -287,7 +301,9 @@ class Ledger:
             Whether the ledger holds the key. Only then something was written.
         """
         with self._write():
-            row = self._known_key(internal_email, email, fingerprint)
+            row = self._first(
+                "internal_email = ? AND email = ? AND fingerprint = ?", internal_email, email, fingerprint
+            )
             if row is not None and row.status is not Status.DEAD:
                 self._set(row.id, status=status, asking=0, problem="seen revoked" if status is Status.DEAD else None)
             return row is not None
@@ -318,24 +334,63 @@ class Ledger:
     # SQL
 
     @contextlib.contextmanager
-    def _write(self) -> Iterator[None]:
-        """A change, which is on the disk when the context ends; all or nothing of it.
+    def _write(self, *, wait: bool = True) -> Iterator[None]:
+        """A change: all or nothing of it, and on the disk when the context ends.
 
-        The changes of threads that come while another one writes go to the disk together, by one commit: a commit
-        is several times the price of a change.
+        The changes of threads that come close together go to the disk by one commit, which costs several times what a
+        change costs. The first of them commits for all.
+
+        Args:
+            wait: whether to wait for the disk when another thread commits.
         """
         with self._counting:
             self._writers += 1
         with self._lock:
             with self._counting:
                 self._writers -= 1
+            commit = self._joined()
+            leads = commit.changes == 0
+            commit.changes += 1
             try:
-                commit = self._joined()
                 with self._undone_on_error(commit):
                     yield
-            finally:
-                self._leave_to_others_or_commit()
-        commit.wait(self.path)
+            except BaseException:
+                if leads:
+                    self._end(commit)
+                raise
+        if leads:
+            if self._crowded or self._writers:
+                time.sleep(_GATHERING)
+            with self._lock:
+                self._end(commit)
+        if leads or wait:
+            commit.wait(self.path)
+
+    def _joined(self) -> _Commit:
+        """The commit that a change becomes part of."""
+        with database.named_problems(self.path):
+            if not self.path.exists() or not os.path.samestat(self.path.stat(), self._file):
+                raise database.unusable(self.path, "was removed or replaced while it was in use")
+            if self._commit is not None and self._commit.error is not None:
+                raise self._commit.error
+            if self._commit is None:
+                self._db.execute("BEGIN IMMEDIATE")
+                self._commit = _Commit()
+            return self._commit
+
+    def _end(self, commit: _Commit) -> None:
+        """Bring all changes to the disk that are part of a commit."""
+        self._commit = None
+        self._crowded = commit.changes > 1
+        try:
+            if commit.error is None:
+                self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            commit.error = error
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        finally:
+            commit.done.set()
 
     @contextlib.contextmanager
     def _undone_on_error(self, commit: _Commit) -> Iterator[None]:
@@ -353,31 +408,6 @@ class Ledger:
                 if self._db.in_transaction:
                     self._db.execute("RELEASE change")
 
-    def _joined(self) -> _Commit:
-        """The commit that a change becomes part of."""
-        with database.named_problems(self.path):
-            if not os.path.samestat(self.path.stat(), self._file):
-                raise database.unusable(self.path, "was removed or replaced while it was in use")
-            if self._commit is None:
-                self._db.execute("BEGIN IMMEDIATE")
-                self._commit = _Commit()
-            return self._commit
-
-    def _leave_to_others_or_commit(self) -> None:
-        """The last of the writers that wait commits for all; each waits for it, so that it comes soon."""
-        if self._commit is None or self._writers:
-            return
-        commit, self._commit = self._commit, None
-        try:
-            if commit.error is None:
-                self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            commit.error = error
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-        finally:
-            commit.done.set()
-
     def _select(self, where: str, *values: object) -> list[Row]:
         with self._lock, database.named_problems(self.path):
             return [_row(found) for found in self._db.execute(f"SELECT * FROM users WHERE {where}", values)]
@@ -392,13 +422,10 @@ class Ledger:
     def _live(self, identity: Identity) -> Row | None:
         return self._first(f"{_SAME} AND {_LIVE}", *astuple(identity))
 
-    def _known_key(self, internal_email: str, email: str, fingerprint: str) -> Row | None:
-        return self._first("internal_email = ? AND email = ? AND fingerprint = ?", internal_email, email, fingerprint)
-
     def _other_holder(self, identity: Identity, fingerprint: str, moved_from: str | None = None) -> Row | None:
         """A row that knows the key as another user's, or another end user's."""
         return self._first(
-            "fingerprint = ? AND NOT (internal_email = ? AND email IN (?, ?))",
+            f"fingerprint = ? AND NOT (internal_email = ? AND email IN (?, ?)) AND {_STAYED}",
             *(fingerprint, identity.internal_email, identity.email, moved_from or identity.email),
         )
 
@@ -430,6 +457,7 @@ class _Commit:
     """One commit of several changes, by threads that wait for it."""
 
     def __init__(self) -> None:
+        self.changes = 0
         self.done = threading.Event()
         self.error: sqlite3.Error | None = None
 

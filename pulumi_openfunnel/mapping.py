@@ -50,10 +50,14 @@ def parse(text: object) -> Address:
     Raises:
         InvalidInput: of ``email``, with one line that gives the reason.
     """
-    import email_validator
-
     if not isinstance(text, str):
         raise InvalidInput("email", "email: not text. Give one address, such as bob@b.com.")
+    plain = text.strip().lower()
+    if _PLAIN.fullmatch(plain) and plain.rpartition(".")[2] not in _SPECIAL and len(plain) < _MAX_PLAIN:
+        local, _, domain = plain.rpartition("@")
+        return Address(local, domain, domain)
+    import email_validator
+
     try:
         found = email_validator.validate_email(
             text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True
@@ -63,19 +67,6 @@ def parse(text: object) -> Address:
     else:
         return Address(found.local_part.lower(), found.domain.lower(), (found.ascii_domain or found.domain).lower())
     raise InvalidInput("email", message)
-
-
-def normal(text: object) -> str:
-    """The one spelling of an address, as :func:`parse` gives it; without loading the validator for a plain one.
-
-    Raises:
-        InvalidInput: as :func:`parse` does.
-    """
-    if isinstance(text, str):
-        plain = text.strip().lower()
-        if _PLAIN.fullmatch(plain) and plain.rpartition(".")[2] not in _SPECIAL and len(plain) < _MAX_PLAIN:
-            return plain
-    return str(parse(text))
 
 
 def normalize(text: object) -> object:

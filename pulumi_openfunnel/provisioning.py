@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from .errors import (
     InProgress,
     KeyNotTried,
     KeyRefused,
+    LedgerUnusable,
     ProvisioningError,
     Stopped,
 )
@@ -56,7 +59,9 @@ def provision(settings: Settings, user: EndUser, operation: Operation = SILENT) 
     settings.require_api_key()
     if settings.ledger is None:
         return _ask(settings, user.internal_email, Unrecorded(), operation)
-    identity, ledger = _identity(settings, user), ledger_at(settings.ledger)
+    identity = _identity(settings, user)
+    with _nothing_asked_for():
+        ledger = ledger_at(settings.ledger)
     while True:
         row, mine = _turn(ledger, identity, settings.timeout, operation)
         if mine:
@@ -181,10 +186,11 @@ def _turn(ledger: Ledger, identity: Identity, patience: float, operation: Operat
     """The ledger's row for a user, once no other run that lives is asking for it; and whether it is ours to ask for."""
     waited = 0.0
     while True:
-        row, mine = ledger.begin(identity)
+        with _nothing_asked_for():
+            row, mine = ledger.begin(identity)
         if not mine and row.identity.email != identity.email:
             raise _another_end_user(identity, row)
-        if mine or not ledger.is_asked_for(row):
+        if mine or row.holds_key:
             return row, mine
         if waited >= patience:
             raise _in_progress(identity)
@@ -195,6 +201,16 @@ def _turn(ledger: Ledger, identity: Identity, patience: float, operation: Operat
         operation.progress(f"{identity.internal_email}: another run is asking for it. Waiting for its answer.")
         operation.wait(_LOOK)
         waited += _LOOK
+
+
+@contextlib.contextmanager
+def _nothing_asked_for() -> Iterator[None]:
+    """A ledger that fails before a request goes out says so."""
+    try:
+        yield
+    except LedgerUnusable as error:
+        error.args = (f"{error} Nothing was asked for.",)
+        raise
 
 
 def _recall(settings: Settings, ledger: Ledger, row: Row, operation: Operation) -> ProvisionedKey | None:
@@ -248,12 +264,16 @@ def _ask(settings: Settings, internal_email: str, intent: Intent, operation: Ope
     pace = pace_of(settings)
     try:
         created = persist(request, internal_email, timeout=settings.timeout, pace=pace, operation=operation)
+        key = ProvisionedKey(id=created.id, api_key=created.api_key)
+        intent.issued(created, key.fingerprint)
+    except AnotherEndUser:
+        raise
     except AnswerNotBelieved as error:
         raise intent.doubted(error) from None
     except ProvisioningError as error:
         raise intent.left(error) from None
-    key = ProvisionedKey(id=created.id, api_key=created.api_key)
-    intent.issued(created, key.fingerprint)
+    finally:
+        intent.let_go()
     return key
 
 

@@ -145,6 +145,7 @@ class _Patience:
     def __init__(self, who: str, timeout: float, pace: Pace, operation: Operation) -> None:
         self._who = who
         self._left = timeout  # seconds of trying
+        self._least = timeout / 10  # seconds that a request needs: one cut short leaves open whether its user exists
         self._limited = 0  # 429 answers
         self._pace = pace
         self._operation = operation
@@ -168,7 +169,7 @@ class _Patience:
         return 0.0 if isinstance(_failure(state), RateLimited) else _backoff(state)
 
     def is_over(self, state: RetryCallState) -> bool:
-        return self._limited >= MAX_RATE_LIMITS or self._left - state.upcoming_sleep <= 0
+        return self._limited >= MAX_RATE_LIMITS or self._left - state.upcoming_sleep < self._least
 
     def show(self, state: RetryCallState) -> None:
         if state.upcoming_sleep > LONG_WAIT:
@@ -212,9 +213,11 @@ def _check_stopping(who: str, operation: Operation) -> None:
 
 
 def _too_long(who: str, seconds: float) -> RateLimited:
-    return RateLimited(
+    error = RateLimited(
         who,
         f"OpenFunnel limits the rate (429) for another {seconds:.0f} seconds, longer than openfunnel:timeout leaves. "
         f"Nothing was created. Run pulumi up again in {seconds:.0f} seconds.",
         seconds,
     )
+    error.transient = False
+    return error

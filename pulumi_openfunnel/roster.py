@@ -106,7 +106,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
             KeyError: when the roster's addresses are known and this is none of them, with those that are near.
         """
         try:
-            found = mapping.normal(email)
+            found = str(mapping.parse(email))
         except InvalidInput as error:
             raise KeyError(str(error)) from None
         if self._emails is not None and found not in self._emails:
@@ -232,7 +232,7 @@ def _checked(name: str, emails: Any) -> list[str]:
     wrong = []
     for email in emails:
         try:
-            found[mapping.normal(email)] = None
+            found[str(mapping.parse(email))] = None
         except InvalidInput as error:  # noqa: PERF203 - each is told of
             wrong.append(str(error).removesuffix(" Give one address, such as bob@b.com."))
     if wrong:

@@ -24,7 +24,7 @@ from pulumi.dynamic import (
 from pulumi.output import UNKNOWN
 
 from . import engine, stack, tally
-from .errors import CredentialsRefused, InvalidInput, NotAProvisioner, OpenFunnelError
+from .errors import CredentialsRefused, InvalidInput, InvalidSetting, NotAProvisioner, OpenFunnelError
 
 if TYPE_CHECKING:
     from .keys import ProvisionedKey
@@ -36,7 +36,8 @@ INPUTS = ("roster", "emails", "prefixes", "existing_api_keys", "email_mapping", 
 OUTPUTS = ("users", "api_keys", "failed", "failed_at", "roster", "orchestrator")
 """``users``, ``api_keys`` (secret) and ``failed`` are by email; ``failed_at`` is when, in seconds since the epoch."""
 
-_pool = ThreadPoolExecutor(32, thread_name_prefix="openfunnel")
+# More than there are requests in flight, so that one user's writing does not keep another one's request waiting.
+_pool = ThreadPoolExecutor(48, thread_name_prefix="openfunnel")
 _refused: dict[Settings, OpenFunnelError] = {}  # what concerns all users of the same credentials
 
 
@@ -156,7 +157,7 @@ def _provisioned(olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         if users.get(email, {}).get("internal_email") != internal_email or _brings(email, olds, adopted)
     }
     tally.wanted(news["roster"], len(missing))
-    came = _by_email(missing, lambda email: _got(news, email))
+    came = _by_email(missing, _getting(news))
     outs: dict[str, Any] = {name: {} for name in ("users", "api_keys", "failed")}
     for email in wanted:
         key = came.get(email)
@@ -170,22 +171,30 @@ def _provisioned(olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
     return outs | stack.pick(news, ("roster", "orchestrator"))
 
 
-def _got(news: dict[str, Any], email: str) -> ProvisionedKey | OpenFunnelError:
-    """One user's key, or why there is none."""
-    key: ProvisionedKey | OpenFunnelError
+def _getting(news: dict[str, Any]) -> Callable[[str], ProvisionedKey | OpenFunnelError]:
+    """How one user's key, or why there is none, is got."""
     try:
-        key = _asked(news, email)
-    except OpenFunnelError as error:
-        key = error
-    tally.settled(news["roster"], failed=isinstance(key, OpenFunnelError))
-    return key
+        settings = stack.settings_of(news)
+    except InvalidSetting as error:
+        wrong = error  # the same for everybody
+        return lambda _email: wrong
+    stack.warn_of_ledger(settings)
+
+    def get(email: str) -> ProvisionedKey | OpenFunnelError:
+        key: ProvisionedKey | OpenFunnelError
+        try:
+            key = _asked(settings, news, email)
+        except OpenFunnelError as error:
+            key = error
+        tally.settled(news["roster"], failed=isinstance(key, OpenFunnelError))
+        return key
+
+    return get
 
 
-def _asked(news: dict[str, Any], email: str) -> ProvisionedKey:
+def _asked(settings: Settings, news: dict[str, Any], email: str) -> ProvisionedKey:
     from . import provisioning
 
-    settings = stack.settings_of(news)
-    stack.warn_of_ledger(settings)
     user = provisioning.EndUser(email, news["internal_emails"][email])
     adopted = news.get("existing_api_keys") or {}
     if email in adopted:

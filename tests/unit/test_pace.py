@@ -1,0 +1,303 @@
+"""The pace that all requests of a process keep, how they stop, and what is shown while they wait."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from tenacity import wait_fixed
+
+from pulumi_openfunnel import retries, shared
+from pulumi_openfunnel.client import IN_FLIGHT
+from pulumi_openfunnel.errors import ProvisioningError, RateLimited, Stopped, Unreachable
+from pulumi_openfunnel.operation import SILENT, Operation
+from pulumi_openfunnel.provisioning import EndUser, provision
+from pulumi_openfunnel.retries import Pace, persist
+from pulumi_openfunnel.settings import Settings
+
+from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, Request, ScriptedServer, answer, hides_keys
+
+LIMITED = "OpenFunnel limits the rate: requests go on in"
+
+
+@pytest.fixture(autouse=True)
+def _own_connections() -> Iterator[None]:
+    yield
+    for client in shared._clients.values():
+        client.close()
+    shared._clients.clear()
+    shared._paces.clear()
+
+
+def _settings(base_url: str, timeout: float = 10.0) -> Settings:
+    return Settings(ORCHESTRATOR, "orchestrator.com", base_url, PROVISIONER_KEY, timeout=timeout)
+
+
+def _user(number: int) -> EndUser:
+    return EndUser(f"user{number}@a.com", f"user{number}@orchestrator.com")
+
+
+def _failure(settings: Settings, operation: Operation = SILENT) -> ProvisioningError:
+    with pytest.raises(ProvisioningError) as caught:
+        provision(settings, EndUser("alice@alice-startup.com", INTERNAL_EMAIL), operation)
+    assert str(caught.value).isprintable()
+    assert hides_keys(caught.value)
+    return caught.value
+
+
+def _created(request: Request) -> bytes:
+    email = request.body.decode().split('"')[3]
+    return answer(200, {"id": 7, "email": email, "api_key": f"of_{email}"})
+
+
+def _together(count: int, action: Callable[[int], object], first: int = 0) -> list[threading.Thread]:
+    threads = [threading.Thread(target=action, args=(number,)) for number in range(first, first + count)]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def _limited_once(server: ScriptedServer, wait: float, count: int) -> tuple[float, list[float]]:
+    """When the first of many threads' requests was refused for a time, and when those after it started."""
+    times: list[float] = []
+    refused: list[float] = []
+    lock = threading.Lock()
+
+    def script(request: Request) -> Iterator[bytes]:
+        with lock:
+            times.append(time.monotonic())
+            first = len(times) == 1
+        if first:
+            refused.append(time.monotonic())
+            yield answer(429, {"details": {"retry_after_seconds": wait}})
+        else:
+            yield _created(request)
+
+    server.script = script
+    server._httpd.socket.listen(64)  # or the system lets connections wait
+    settings = _settings(server.base_url)
+    keys: list[str] = []
+
+    def ask(number: int) -> None:
+        keys.append(provision(settings, _user(number)).api_key)
+
+    threads = _together(1, ask)
+    _until(lambda: shared.pace_of(settings)._opens > 0)
+    threads += _together(count - 1, ask, first=1)
+    for thread in threads:
+        thread.join()
+    assert sorted(keys) == sorted(f"of_user{number}@orchestrator.com" for number in range(count))
+    return refused[0], sorted(times)[1:]
+
+
+def test_one_rate_limit_holds_back_all(server: ScriptedServer) -> None:
+    """After one thread's 429 no thread starts a request before the asked wait is over; then all are made."""
+    refused, later = _limited_once(server, wait=1.0, count=8)
+    assert len(later) == 8
+    assert later[0] - refused >= 1.0
+
+
+def test_after_a_rate_limit_requests_start_one_after_the_other(server: ScriptedServer) -> None:
+    """The requests that were held back do not all start at the same moment."""
+    refused, later = _limited_once(server, wait=0.2, count=12)
+    assert later[0] - refused >= 0.2
+    assert later[-1] - later[0] >= 0.05  # 20 ms between two, give or take half, and less with each answer
+
+
+def _starts(pace: Pace, count: int) -> float:
+    """Seconds that so many turns take, one after the other."""
+    started = time.monotonic()
+    for _ in range(count):
+        with pace.turn(INTERNAL_EMAIL, 10, SILENT):
+            pass
+    return time.monotonic() - started
+
+
+def test_a_lowered_pace_recovers() -> None:
+    """Each further 429 makes requests rarer, and answers make them as frequent as they were."""
+    pace = Pace()
+    assert _starts(pace, 20) < 0.2
+    for _ in range(4):
+        pace.hold(0, since=time.monotonic())
+    _starts(pace, 1)
+    assert _starts(pace, 4) >= 3 * 0.08  # 160 ms between two, give or take half
+    for _ in range(60):
+        pace.answered()
+    _starts(pace, 2)
+    assert _starts(pace, 20) < 0.2
+
+
+def test_requests_that_were_on_their_way_lower_the_pace_once() -> None:
+    """Many 429 answers to requests that started before the first one came count as one."""
+    pace, started = Pace(), time.monotonic()
+    for _ in range(20):
+        pace.hold(0, since=started)
+    _starts(pace, 1)
+    assert _starts(pace, 6) < 0.5
+
+
+def test_at_most_so_many_requests_at_once(server: ScriptedServer) -> None:
+    """No more than 32 requests are on their way; the others follow when those are answered."""
+
+    def script(request: Request) -> Iterator[bytes]:
+        server.released.wait(10)
+        yield _created(request)
+
+    server.script = script
+    server._httpd.socket.listen(64)  # or the system lets connections wait
+    threads = _together(IN_FLIGHT + 8, lambda number: provision(_settings(server.base_url), _user(number)))
+    _until(lambda: len(server.requests) == IN_FLIGHT)
+    time.sleep(0.3)
+    assert len(server.requests) == IN_FLIGHT == 32
+    server.released.set()
+    for thread in threads:
+        thread.join()
+    assert len(server.requests) == IN_FLIGHT + 8
+
+
+def test_nothing_starts_once_it_stops(server: ScriptedServer) -> None:
+    """A stopping operation makes no request, and the error says that it was cancelled."""
+    error = _failure(_settings(server.base_url), Operation(stopping=lambda: True))
+    assert isinstance(error, Stopped)
+    assert "no further request was started" in str(error)
+    assert server.requests == []
+
+
+def test_a_wait_ends_when_it_stops(server: ScriptedServer) -> None:
+    """A stop within a wait that OpenFunnel asked for, or within a backoff, ends it without another request."""
+    for refusal in (answer(429, {"details": {"retry_after_seconds": 8}}), answer(500)):
+        server.script = lambda _request, refusal=refusal: [refusal]  # type: ignore[misc]
+        server.requests.clear()
+        stop = threading.Event()
+        operation = Operation(stopping=lambda: bool(server.requests), wait=stop.wait)
+        threading.Timer(0.2, stop.set).start()
+        started = time.monotonic()
+        assert isinstance(_failure(_settings(server.base_url), operation), Stopped)
+        assert time.monotonic() - started < 3
+        assert len(server.requests) == 1
+        shared._paces.clear()
+
+
+def test_a_full_house_can_be_stopped() -> None:
+    """A request that waits for a free place stops as well."""
+    pace, stopping = Pace(), threading.Event()
+    for _ in range(IN_FLIGHT):
+        pace._places.acquire()
+    threading.Timer(0.1, stopping.set).start()
+    with pytest.raises(Stopped), pace.turn(INTERNAL_EMAIL, 10, Operation(stopping=stopping.is_set)):
+        pass
+
+
+@pytest.mark.parametrize(("wait", "shown"), [(6, True), (2, False)], ids=["long", "short"])
+def test_a_long_wait_for_openfunnel_is_shown(server: ScriptedServer, wait: float, shown: bool) -> None:
+    """A wait of more than 3 seconds is shown with its length, a shorter one is not."""
+    server.answers(429, {"details": {"retry_after_seconds": wait}})
+    progress: list[str] = []
+    waits: list[float] = []
+    operation = Operation(progress=progress.append, stopping=lambda: bool(waits), wait=waits.append)
+    assert isinstance(_failure(_settings(server.base_url), operation), Stopped)
+    assert len(progress) == (1 if shown else 0)
+    assert all(text.startswith(LIMITED) and text.endswith((" 6 s.", " 7 s.")) for text in progress)
+
+
+@pytest.mark.parametrize(("wait", "shown"), [(4, True), (2, False)], ids=["long", "short"])
+def test_a_long_backoff_is_shown(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, wait: float, shown: bool
+) -> None:
+    """A backoff of more than 3 seconds is shown with what went wrong and its length, a shorter one is not."""
+    monkeypatch.setattr(retries, "_backoff", wait_fixed(wait))
+    server.answers(500)
+    progress: list[str] = []
+    operation = Operation(progress=progress.append, stopping=lambda: bool(server.requests))
+    assert isinstance(_failure(_settings(server.base_url), operation), Stopped)
+    assert len(progress) == (1 if shown else 0)
+    assert all(INTERNAL_EMAIL in text and "answered 500" in text for text in progress)
+    assert all(text.endswith(" Trying again in 4 s.") for text in progress)
+
+
+def test_a_request_gets_the_time_that_is_left() -> None:
+    """Each request of a user may take what the ones before it left."""
+    left: list[float] = []
+
+    def request(seconds: float) -> str:
+        left.append(seconds)
+        time.sleep(0.2)
+        if len(left) < 3:
+            raise RateLimited(INTERNAL_EMAIL, "OpenFunnel limits the rate (429).", 0.0)
+        return "done"
+
+    assert persist(request, INTERNAL_EMAIL, timeout=5, pace=Pace(), operation=SILENT) == "done"
+    assert left == [pytest.approx(5), pytest.approx(4.8, abs=0.1), pytest.approx(4.6, abs=0.15)]
+
+
+def _self_signed(directory: Path) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = dt.datetime.now(dt.timezone.utc)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = directory / "server.pem"
+    pem.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context
+
+
+def test_a_certificate_that_is_not_trusted_is_not_tried_again(tmp_path: Path) -> None:
+    """Nobody mends a certificate within the timeout: one connection, and nothing of the request goes out."""
+    context, connections = _self_signed(tmp_path), []
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+
+        def serve() -> None:
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    connections.append(connection.getpeername())
+                    try:
+                        context.wrap_socket(connection, server_side=True).close()
+                    except OSError:  # ssl.SSLError is one
+                        if len(connections) > 3:
+                            return
+                    if stopped.is_set():
+                        return
+
+        stopped = threading.Event()
+        thread = threading.Thread(target=serve)
+        thread.start()
+        port = listener.getsockname()[1]
+        error = _failure(_settings(f"https://127.0.0.1:{port}"))
+        assert len(connections) == 1
+        stopped.set()
+        socket.create_connection(("127.0.0.1", port)).close()
+        thread.join()
+    assert isinstance(error, Unreachable)
+    assert not error.transient
+    assert not error.may_exist
+    assert "certificate verify failed" in str(error).lower()

@@ -1,0 +1,303 @@
+"""When a request is made again, and when it is not: through the use case, against servers that fail in every way."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from tenacity import wait_fixed, wait_none
+
+from pulumi_openfunnel import retries, shared
+from pulumi_openfunnel.errors import ProvisioningError, RateLimited, ServerFault, Stopped, Unreachable, UserExists
+from pulumi_openfunnel.keys import ProvisionedKey
+from pulumi_openfunnel.operation import SILENT, Operation
+from pulumi_openfunnel.provisioning import EndUser, provision
+from pulumi_openfunnel.retries import Pace
+from pulumi_openfunnel.settings import Settings
+
+from ..servers import (
+    INTERNAL_EMAIL,
+    ORCHESTRATOR,
+    PROVISIONER_KEY,
+    USER_KEY,
+    Request,
+    Script,
+    ScriptedServer,
+    answer,
+    hides_keys,
+)
+
+ALICE = EndUser("alice@alice-startup.com", INTERNAL_EMAIL)
+CREATED = answer(200, {"id": 7, "email": INTERNAL_EMAIL, "api_key": USER_KEY})
+HALF = b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"id": 7, "api_key": "' + USER_KEY.encode()
+HTML = answer(502, f"<html>{USER_KEY}</html>".encode(), {"Content-Type": "text/html"})
+
+
+@dataclass
+class Console:
+    """What an operation said."""
+
+    warnings: list[str] = field(default_factory=list)
+    progress: list[str] = field(default_factory=list)
+
+    def operation(self, stopping: Callable[[], bool] = lambda: False) -> Operation:
+        return Operation(warn=self.warnings.append, progress=self.progress.append, stopping=stopping)
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console()
+
+
+@pytest.fixture
+def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transient failures are repeated at once, so that a test does not hang on dice."""
+    monkeypatch.setattr(retries, "_backoff", wait_none())
+
+
+@pytest.fixture(autouse=True)
+def _own_connections() -> Iterator[None]:
+    yield
+    for client in shared._clients.values():
+        client.close()
+    shared._clients.clear()
+    shared._paces.clear()
+
+
+def _settings(base_url: str, timeout: float = 10.0) -> Settings:
+    return Settings(ORCHESTRATOR, "orchestrator.com", base_url, PROVISIONER_KEY, timeout=timeout)
+
+
+def _provision(base_url: str, timeout: float = 10.0, operation: Operation = SILENT) -> ProvisionedKey:
+    return provision(_settings(base_url, timeout), ALICE, operation)
+
+
+def _failure(base_url: str, timeout: float = 10.0, operation: Operation = SILENT) -> ProvisioningError:
+    """The error of a user that is not provisioned: one line that names it and holds no key."""
+    with pytest.raises(ProvisioningError) as caught:
+        _provision(base_url, timeout, operation)
+    assert str(caught.value).startswith(f"{INTERNAL_EMAIL}: ")
+    assert str(caught.value).isprintable()
+    assert hides_keys(caught.value)
+    return caught.value
+
+
+def _one_by_one(*answers: bytes) -> Script:
+    """Give each request the next answer; the last one for ever."""
+    left = list(answers)
+    return lambda _request: [left.pop(0) if len(left) > 1 else left[0]]
+
+
+def _limited(body: object = b"", headers: dict[str, str] | None = None) -> bytes:
+    return answer(429, body, headers)
+
+
+def _details(seconds: object) -> bytes:
+    return _limited({"error": "rate_limited", "details": {"retry_after_seconds": seconds}})
+
+
+@pytest.mark.parametrize(
+    ("refusal", "at_least", "at_most"),
+    [
+        (_details(0.4), 0.4, 1.5),
+        (_details("0.4"), 0.4, 1.5),
+        (_limited(headers={"Retry-After": "1"}), 1.0, 2.2),
+        (_limited({"details": {"retry_after_seconds": 0.1}}, {"Retry-After": "0.5"}), 0.5, 1.6),
+        (_details(0), 0.0, 1.0),
+        (_limited(headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}), 0.0, 1.0),
+        (_limited(), 2.0, 3.3),
+        (_details("soon"), 2.0, 3.3),
+    ],
+    ids=[
+        "body",
+        "body as text",
+        "header",
+        "the longer one",
+        "none asked for",
+        "a time gone by",
+        "not told",
+        "nonsense",
+    ],
+)
+def test_a_rate_limit_is_waited_for(server: ScriptedServer, refusal: bytes, at_least: float, at_most: float) -> None:
+    """The next request comes when OpenFunnel asked for it, or after 2 seconds when it did not say."""
+    times: list[float] = []
+    script = _one_by_one(refusal, CREATED)
+
+    def timed(request: Request) -> Iterator[bytes]:
+        times.append(time.monotonic())
+        yield from script(request)
+
+    server.script = timed
+    assert _provision(server.base_url).api_key == USER_KEY
+    first, second = times
+    assert at_least <= second - first < at_most
+
+
+def test_what_a_rate_limit_takes_does_not_count(server: ScriptedServer) -> None:
+    """Waits that OpenFunnel asked for may take longer together than the timeout."""
+    server.script = _one_by_one(_details(0.3), _details(0.3), _details(0.3), CREATED)
+    started = time.monotonic()
+    assert _provision(server.base_url, timeout=0.5).api_key == USER_KEY
+    assert time.monotonic() - started >= 0.9
+
+
+def test_an_absurd_wait_is_capped_and_told(server: ScriptedServer, console: Console) -> None:
+    """A server that asks for years is taken to mean an hour, and a warning that names the user says so."""
+    server.script = _one_by_one(_details(1e9))
+    error = _failure(server.base_url, operation=console.operation(lambda: bool(console.warnings)))
+    (warning,) = console.warnings
+    assert warning == f"{INTERNAL_EMAIL}: OpenFunnel asked to wait for 1e+09 seconds, taken as 3600."
+    assert isinstance(error, Stopped | RateLimited)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.usefixtures("_no_backoff")
+def test_there_is_an_end_to_rate_limits(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that never answers otherwise is left after 50 requests, and the error says so."""
+    shared._paces[server.base_url] = pace = Pace()
+    monkeypatch.setattr(pace, "hold", lambda _seconds, _since: None)  # the waits are not this test's subject
+    server.script = _one_by_one(_details(0))
+    error = _failure(server.base_url)
+    assert isinstance(error, RateLimited)
+    assert str(error).endswith("(Tried 50 times.)")
+    assert len(server.requests) == 50
+
+
+@pytest.mark.usefixtures("_no_backoff")
+@pytest.mark.parametrize(
+    "failure",
+    [answer(500), answer(503, {"error": USER_KEY}), HTML, answer(500, b"x" * 100_000), b"", HALF, b"garbage\r\n\r\n"],
+    ids=["500", "503", "502 HTML", "long 500", "dropped", "half a body", "garbage"],
+)
+def test_a_transient_failure_is_made_good(server: ScriptedServer, failure: bytes) -> None:
+    """Faults of the server and broken connections are tried again until the user is created."""
+    server.script = _one_by_one(failure, failure, failure, CREATED)
+    assert _provision(server.base_url).api_key == USER_KEY
+    assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("failure", "class_"),
+    [(answer(500), ServerFault), (HTML, ServerFault), (b"", Unreachable), (HALF, Unreachable)],
+    ids=["500", "502 HTML", "dropped", "half a body"],
+)
+def test_a_failure_that_lasts_ends_in_time(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, failure: bytes, class_: type[ProvisioningError]
+) -> None:
+    """An outage ends within the timeout, with the last failure and how often it was tried."""
+    monkeypatch.setattr(retries, "_backoff", wait_fixed(0.15))
+    server.script = _one_by_one(failure)
+    started = time.monotonic()
+    error = _failure(server.base_url, timeout=0.5)
+    assert time.monotonic() - started < 1.5
+    assert isinstance(error, class_)
+    assert error.may_exist
+    assert 2 <= len(server.requests) <= 4
+    assert str(error).endswith(f"Run pulumi up again. (Tried {len(server.requests)} times.)")
+
+
+def test_a_wait_beyond_the_time_fails_at_once(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the next try would come too late, the failure is told now; once is not said to be tried."""
+    monkeypatch.setattr(retries, "_backoff", wait_fixed(9))
+    server.answers(500)
+    started = time.monotonic()
+    assert "Tried" not in str(_failure(server.base_url, timeout=8))
+    assert time.monotonic() - started < 1
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 409, 422])
+def test_a_definite_refusal_is_not_repeated(server: ScriptedServer, status: int) -> None:
+    """What OpenFunnel refuses for good is asked for once."""
+    server.answers(status)
+    assert not _failure(server.base_url).transient
+    assert len(server.requests) == 1
+
+
+@pytest.mark.usefixtures("_no_backoff")
+def test_a_refusal_after_failures_ends_it(server: ScriptedServer) -> None:
+    """A definite answer ends the trying, however many transient ones came before."""
+    server.script = _one_by_one(answer(500), b"", answer(409))
+    assert isinstance(_failure(server.base_url), UserExists)
+    assert len(server.requests) == 3
+
+
+def _never(_request: Request) -> Iterator[bytes]:
+    yield b""
+
+
+def _endless(_request: Request) -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for _ in range(10):
+        yield b"1\r\n \r\n"
+
+
+def _headers(_request: Request) -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\n"
+    while True:
+        yield b"X-More: 1\r\n"
+
+
+def _one_byte_at_a_time(_request: Request) -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n"
+    while True:
+        yield b" "
+
+
+@pytest.mark.parametrize("script", [_never, _endless, _headers, _one_byte_at_a_time])
+def test_an_answer_without_an_end_ends_in_time(server: ScriptedServer, script: Script) -> None:
+    """A server that holds its answer, or lets headers or body trickle, takes no longer than the timeout."""
+
+    def slowly(request: Request) -> Iterator[bytes]:
+        for chunk in script(request):
+            yield chunk
+            if server.released.wait(0.05):
+                return
+        server.released.wait(30)
+
+    server.script = slowly
+    started = time.monotonic()
+    error = _failure(server.base_url, timeout=0.6)
+    took = time.monotonic() - started
+    server.released.set()
+    assert 0.5 < took < 1.8
+    assert isinstance(error, Unreachable)
+    assert error.may_exist
+    assert "did not answer in time" in str(error)
+
+
+def test_a_server_that_comes_up_late_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused connections are tried again until somebody listens."""
+    monkeypatch.setattr(retries, "_backoff", wait_fixed(0.1))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+
+        def come_up() -> None:
+            time.sleep(0.3)
+            listener.listen()
+            connection, _ = listener.accept()
+            with connection:
+                while b"}" not in connection.recv(65536):  # what is not read would break the connection
+                    pass
+                connection.sendall(CREATED)
+
+        thread = threading.Thread(target=come_up)
+        thread.start()
+        base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert _provision(base_url, timeout=30).api_key == USER_KEY
+        thread.join()
+
+
+def test_nobody_there_creates_nothing() -> None:
+    """Refused connections end within the timeout, and the error says that nothing was created."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        error = _failure(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.3)
+    assert isinstance(error, Unreachable)
+    assert not error.may_exist
+    assert "Nothing was created" in str(error)
