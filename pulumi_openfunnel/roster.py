@@ -6,7 +6,7 @@ import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import pulumi
@@ -48,13 +48,6 @@ class ProvisionedUsers(pulumi.ComponentResource):
             declaration of the program stands for one of the users, or when users failed.
     """
 
-    users: pulumi.Output[dict[str, dict[str, str]]]
-    """By email: ``id``, ``internal_email``, ``key_fingerprint``, ``key_status``."""
-    api_keys: pulumi.Output[dict[str, str]]
-    """By email, the user's key; a secret."""
-    failed: pulumi.Output[dict[str, str]]
-    """By email, why the user is not there."""
-
     def __init__(
         self,
         name: str,
@@ -74,7 +67,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
         self._emails = _known(name, emails)
         given = pulumi.Output.from_input(emails if self._emails is None else None)
         made_of = _together([given, *map(pulumi.Output.from_input, (prefixes, email_mapping, orchestrator))])
-        by_shard: pulumi.Output[_ByShard] = made_of.apply(lambda found: self._claimed(opts, *found))
+        by_shard: pulumi.Output[_Opaque] = made_of.apply(lambda found: self._claimed(opts, *found.value))
         numbers = range(SHARDS) if self._emails is None else sorted({shard_of(email) for email in self._emails})
         self._shards = {
             number: _Shard(
@@ -91,13 +84,23 @@ class ProvisionedUsers(pulumi.ComponentResource):
             )
             for number in numbers
         }
-        shards = self._shards.values()
-        self.users = _together([shard.users for shard in shards]).apply(_merged)
-        self.api_keys = pulumi.Output.secret(_together([shard.api_keys for shard in shards]).apply(_merged))
-        self.failed = _together([shard.failed for shard in shards]).apply(_merged)
-        failed_now = _together([shard.failed_now for shard in shards]).apply(_merged)
-        self._verdict: pulumi.Output[None] = _together([self.users, failed_now]).apply(self._judge)
+        self._verdict: pulumi.Output[None] = self._of_shards("standing").apply(self._judge)
         self.register_outputs({})
+
+    @cached_property
+    def users(self) -> pulumi.Output[dict[str, dict[str, str]]]:
+        """By email: ``id``, ``internal_email``, ``key_fingerprint``, ``key_status``."""
+        return self._of_shards("users").apply(_merged)
+
+    @cached_property
+    def api_keys(self) -> pulumi.Output[dict[str, str]]:
+        """By email, the user's key; a secret."""
+        return pulumi.Output.secret(self._of_shards("api_keys").apply(_merged))
+
+    @cached_property
+    def failed(self) -> pulumi.Output[dict[str, str]]:
+        """By email, why the user is not there."""
+        return self._of_shards("failed").apply(_merged)
 
     def __getitem__(self, email: str) -> RosterUser:
         """One user, with the outputs of a ``ProvisionedUser``; case does not matter.
@@ -118,7 +121,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
 
     async def _claimed(
         self, opts: pulumi.ResourceOptions | None, given: Any, prefixes: Any, email_mapping: Any, orchestrator: Any
-    ) -> _ByShard:
+    ) -> _Opaque:
         """By shard, its addresses and prefixes, when no other declaration stands for any of the users."""
         emails = list(self._emails) if self._emails is not None else _checked(self._name, given)
         prefixes = _respelled(self._name, "prefixes", prefixes, emails)
@@ -132,13 +135,18 @@ class ProvisionedUsers(pulumi.ComponentResource):
             shard[0].append(email)
             if prefix is not None:
                 shard[1][email] = prefix
-        return by_shard
+        return _Opaque(by_shard)
 
-    async def _judge(self, found: Sequence[Any]) -> None:
+    def _of_shards(self, name: str) -> pulumi.Output[_Opaque]:
+        """An output of every shard."""
+        return _together([getattr(shard, name) for shard in self._shards.values()])
+
+    async def _judge(self, found: _Opaque) -> None:
         """Fail, at the end, when users failed in this very update."""
-        users, failed = found
+        failed = _merged(_Opaque([standing.value[1] for standing in found.value]))
         if failed:
-            self.program.failures += _verdict(self._name, len(users), failed)
+            succeeded = sum(standing.value[0] for standing in found.value)
+            self.program.failures += _verdict(self._name, succeeded, failed)
             await late.fail(self.program.failures)
 
 
@@ -147,16 +155,19 @@ class _Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
     api_keys: pulumi.Output[dict[str, str]]
     failed: pulumi.Output[dict[str, str]]
     failed_at: pulumi.Output[float]
-    failed_now: pulumi.Output[dict[str, str]]
+    standing: pulumi.Output[_Opaque]
 
     def __init__(self, name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
         props = dict.fromkeys(("users", "api_keys", "failed", "failed_at")) | inputs
         secret = pulumi.ResourceOptions(additional_secret_outputs=["api_keys", "existing_api_keys"])
         super().__init__(ShardProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
+        # How many users there are, and who failed in this very update: what the state tells of an earlier one is not
+        # in the way of this one.
         started = Program.current().started
-        # What the state tells of an earlier update is not in the way of this one.
-        self.failed_now = _together([self.failed, self.failed_at]).apply(
-            lambda found: (found[0] or {}) if (found[1] or 0) >= started else {}
+        self.standing = _together([self.users, self.failed, self.failed_at]).apply(
+            lambda found: _Opaque(
+                (len(found.value[0] or ()), found.value[1] if (found.value[2] or 0) >= started else {})
+            )
         )
 
 
@@ -194,13 +205,13 @@ class RosterUser:
 
     def _of(self, values: pulumi.Output[dict[str, str] | None]) -> pulumi.Output[str]:
         """This user's of the shard's values."""
-        return _together([values, self._shard.failed_now]).apply(self._read)
+        return _together([values, self._shard.standing]).apply(self._read)
 
-    def _read(self, found: Sequence[Any]) -> Any:
-        values, failed = found
+    def _read(self, found: _Opaque) -> Any:
+        values, standing = found.value
         if values is None or self.email in values:  # None under mocks
             return (values or {}).get(self.email)
-        if self.email in failed:
+        if self.email in standing.value[1]:
             return late.fail(self._roster.program.failures)
         return _unknown()  # the shard was left out of this update
 
@@ -259,15 +270,16 @@ def _spelling(email: str) -> str:
     return str(mapping.normalize(email))
 
 
-def _emails_of(number: int, by_shard: _ByShard) -> list[str]:
-    return by_shard[number][0]
+def _emails_of(number: int, by_shard: _Opaque) -> list[str]:
+    emails: list[str] = by_shard.value[number][0]
+    return emails
 
 
-def _prefixes_of(number: int, by_shard: _ByShard) -> dict[str, str] | None:
-    return by_shard[number][1] or None
+def _prefixes_of(number: int, by_shard: _Opaque) -> dict[str, str] | None:
+    return by_shard.value[number][1] or None
 
 
-def _of_shard(keys: Any, by_shard: pulumi.Output[Any], number: int) -> pulumi.Output[Any] | None:
+def _of_shard(keys: Any, by_shard: pulumi.Output[_Opaque], number: int) -> pulumi.Output[Any] | None:
     """The keys to adopt in one shard, as a secret."""
     if keys is None:
         return None
@@ -275,26 +287,33 @@ def _of_shard(keys: Any, by_shard: pulumi.Output[Any], number: int) -> pulumi.Ou
     return pulumi.Output.secret(found.apply(lambda found: _adopted(found, number)))
 
 
-def _adopted(found: Sequence[Any], number: int) -> dict[str, str] | None:
-    keys, by_shard = found
-    mine = set(by_shard[number][0])
+def _adopted(found: _Opaque, number: int) -> dict[str, str] | None:
+    keys, by_shard = found.value
+    mine = set(by_shard.value[number][0])
     return {_spelling(email): key for email, key in (keys or {}).items() if _spelling(email) in mine} or None
 
 
-def _together(outputs: Sequence[pulumi.Output[Any]]) -> pulumi.Output[list[Any]]:
-    """The outputs' values as they are: ``Output.all`` makes an output of every leaf of each, which takes seconds."""
-    found: pulumi.Output[list[Any]] = pulumi.Output.from_input(None).apply(lambda _: [])
+@dataclass(frozen=True)
+class _Opaque:
+    """A value that Pulumi's SDK does not look into: it would walk through all that is in it, again and again."""
+
+    value: Any
+
+
+def _together(outputs: Sequence[pulumi.Output[Any]]) -> pulumi.Output[_Opaque]:
+    """The outputs' values as a list; ``Output.all`` would make an output of every leaf of each, which takes seconds."""
+    found: pulumi.Output[_Opaque] = pulumi.Output.from_input(None).apply(lambda _: _Opaque([]))
     for output in outputs:
         found = found.apply(partial(_and_then, output))
     return found
 
 
-def _and_then(output: pulumi.Output[Any], values: list[Any]) -> pulumi.Output[list[Any]]:
-    return output.apply(lambda value: [*values, value])
+def _and_then(output: pulumi.Output[Any], values: _Opaque) -> pulumi.Output[_Opaque]:
+    return output.apply(lambda value: _Opaque([*values.value, value]))
 
 
-def _merged(parts: Sequence[dict[str, Any] | None]) -> dict[str, Any]:
-    return {email: value for part in parts for email, value in (part or {}).items()}
+def _merged(parts: _Opaque) -> dict[str, Any]:
+    return {email: value for part in parts.value for email, value in (part or {}).items()}
 
 
 def _unknown() -> pulumi.Output[Any]:
