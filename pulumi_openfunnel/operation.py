@@ -21,6 +21,7 @@ class Operation:
         progress: shows a line that is of interest for the moment.
         stopping: whether no further request is to start.
         wait: sleeps for so many seconds, less when the operation is to stop.
+        gives_up: whether many users stop trying together, when OpenFunnel answers none of them.
     """
 
     warn: Callable[[str], None] = _say_nothing
@@ -28,6 +29,7 @@ class Operation:
     progress: Callable[[str], None] = _say_nothing
     stopping: Callable[[], bool] = lambda: False
     wait: Callable[[float], object] = time.sleep
+    gives_up: bool = False
 
 
 SILENT = Operation()

@@ -13,10 +13,11 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_e
 
 from .answers import MAX_WAIT
 from .client import IN_FLIGHT
-from .errors import ProvisioningError, RateLimited, Stopped
+from .errors import ProvisioningError, RateLimited, Stopped, Unreachable
 from .operation import Operation
 
 MAX_RATE_LIMITS = 50  # 429 answers for one user, after which the server does not mean to answer otherwise
+OUTAGE = 20.0  # seconds without an answer, before many users stop trying together
 LONG_WAIT = 3.0  # seconds; a longer wait is shown
 _LOOK = 0.2  # seconds between two looks for a free place
 _SLOWEST = 5.0  # seconds between two requests
@@ -41,6 +42,8 @@ class Pace:
         self._next = 0.0  # when the next request may start
         self._interval = 0.0  # seconds between two requests
         self._slowed = 0.0  # when the pace was lowered last
+        self._failures = 0  # in a row
+        self._failing_since = 0.0
 
     @contextlib.contextmanager
     def turn(self, who: str, patience: float, operation: Operation) -> Iterator[None]:
@@ -77,9 +80,22 @@ class Pace:
                 self._interval = min(max(self._interval * 2, _SLOW), _SLOWEST)
                 self._slowed = now
 
+    @property
+    def is_out(self) -> bool:
+        """Whether OpenFunnel has answered nobody for a while: as many failures in a row as there are requests at once."""
+        return self._failures >= IN_FLIGHT and time.monotonic() - self._failing_since >= OUTAGE
+
+    def failed(self) -> None:
+        """A request came to nothing, as others may."""
+        with self._lock:
+            if self._failures == 0:
+                self._failing_since = time.monotonic()
+            self._failures += 1
+
     def answered(self) -> None:
         """A request was answered: a little faster again."""
         with self._lock:
+            self._failures = 0
             faster = self._interval * 0.9
             self._interval = faster if faster > _FAST else 0.0
 
@@ -91,6 +107,8 @@ class Pace:
         start = self._reserve()
         while True:
             _check_stopping(who, operation)
+            if operation.gives_up and self.is_out:
+                raise _out(who)
             now = time.monotonic()
             if self._opens - now > patience:
                 raise _too_long(who, self._opens - now)
@@ -159,6 +177,10 @@ class _Patience:
             except RateLimited as error:
                 self._hold_back(error, started)
                 raise
+            except ProvisioningError as error:
+                if error.transient:
+                    self._pace.failed()
+                raise
             finally:
                 self._left -= time.monotonic() - started
             self._pace.answered()
@@ -169,7 +191,8 @@ class _Patience:
         return 0.0 if isinstance(_failure(state), RateLimited) else _backoff(state)
 
     def is_over(self, state: RetryCallState) -> bool:
-        return self._limited >= MAX_RATE_LIMITS or self._left - state.upcoming_sleep < self._least
+        out = self._operation.gives_up and self._pace.is_out
+        return out or self._limited >= MAX_RATE_LIMITS or self._left - state.upcoming_sleep < self._least
 
     def show(self, state: RetryCallState) -> None:
         if state.upcoming_sleep > LONG_WAIT:
@@ -210,6 +233,15 @@ def _give_up(state: RetryCallState) -> NoReturn:
 def _check_stopping(who: str, operation: Operation) -> None:
     if operation.stopping():
         raise Stopped(who, "no further request was started: the operation was cancelled. Run pulumi up again.")
+
+
+def _out(who: str) -> Unreachable:
+    return Unreachable(
+        who,
+        f"was not asked for: OpenFunnel did not answer {IN_FLIGHT} requests in a row. Run pulumi up again.",
+        sent=False,
+        transient=False,
+    )
 
 
 def _too_long(who: str, seconds: float) -> RateLimited:

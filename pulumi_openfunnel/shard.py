@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pulumi import contains_unknowns
@@ -38,6 +39,7 @@ OUTPUTS = ("users", "api_keys", "failed", "failed_at", "roster", "orchestrator")
 
 # More than there are requests in flight, so that one user's writing does not keep another one's request waiting.
 _pool = ThreadPoolExecutor(48, thread_name_prefix="openfunnel")
+_OPERATION = replace(engine.OPERATION, gives_up=True)
 _refused: dict[Settings, OpenFunnelError] = {}  # what concerns all users of the same credentials
 
 
@@ -203,7 +205,7 @@ def _asked(settings: Settings, news: dict[str, Any], email: str) -> ProvisionedK
         raise _refused[settings]
     else:
         try:
-            key = provisioning.provision(settings, user, engine.OPERATION)
+            key = provisioning.provision(settings, user, _OPERATION)
         except (CredentialsRefused, NotAProvisioner) as error:
             _refused[settings] = error  # it says the same to everybody
             raise

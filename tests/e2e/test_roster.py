@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterator
 
 import pytest
 
-from pulumi_openfunnel.simulator import Account, Accounts, serve
+from pulumi_openfunnel.simulator import Accounts
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY
 from .conftest import NewProject, Project
@@ -38,11 +39,11 @@ ROSTER = """
 
 
 @pytest.fixture
-def roster(new_project: NewProject, api: str) -> Iterator[Project]:
+def roster(new_project: NewProject, api: str, accounts: Accounts) -> Iterator[Project]:
     project = new_project(ROSTER)
     project.setenv(OPENFUNNEL_USER_ID=ORCHESTRATOR, OPENFUNNEL_API_KEY=PROVISIONER_KEY, OPENFUNNEL_BASE_URL=api)
     yield project
-    for key in (PROVISIONER_KEY, *json.loads(project.output("api_keys") or "{}").values()):
+    for key in (PROVISIONER_KEY, *(user.api_key for user in accounts.users)):
         assert project.grep(key) == []
 
 
@@ -58,7 +59,6 @@ def test_what_fails_does_not_take_the_rest_along(roster: Project, accounts: Acco
     of(roster, emails)
     roster.setenv(SINKS="yes")
     failed = roster.up(check=False)
-    print(failed.output)
     assert failed.status != 0
     assert "team: 18 of 20 users are in the state. 2 failed. Run pulumi up: only these 2 are tried." in failed.output
     assert "team: 2 failed: user3@customers.com, user5@customers.com: exists already (409)" in failed.output
@@ -71,7 +71,9 @@ def test_what_fails_does_not_take_the_rest_along(roster: Project, accounts: Acco
     roster.up("--target", target)
     assert len(accounts.record.entries) == asked == 20
 
-    adopted = {f"user{n}@customers.com": user.api_key for n in (3, 5) for user in accounts.users if f"user{n}@" in user.email}
+    adopted = {
+        f"user{n}@customers.com": user.api_key for n in (3, 5) for user in accounts.users if f"user{n}@" in user.email
+    }
     roster.setenv(KEYS=json.dumps(adopted))
     roster.up()
     assert len(accounts.record.entries) == 20
@@ -79,4 +81,118 @@ def test_what_fails_does_not_take_the_rest_along(roster: Project, accounts: Acco
         user.email.replace("orchestrator", "customers"): user.api_key for user in accounts.users
     }
     roster.setenv(KEYS=None)
+    roster.pulumi("preview", "--expect-no-changes")
+
+
+def test_order_duplicates_and_spelling_make_no_difference(roster: Project, accounts: Accounts) -> None:
+    """And adding one asks for that one alone; taking many away is one warning."""
+    emails = [f"user{n}@customers.com" for n in range(30)]
+    of(roster, emails)
+    roster.up()
+    of(roster, [email.upper() + " " for email in reversed(emails)] + emails[:5])
+    roster.pulumi("preview", "--expect-no-changes")
+    of(roster, [*emails, "new@customers.com"])
+    done = roster.up().output
+    assert ("1 updated" in done) != ("1 created" in done)  # its shard
+    assert len(accounts.record.entries) == 31
+    of(roster, emails[:10])
+    [warning] = roster.up().warnings
+    assert warning.startswith("Removed from the stack only")
+    assert "21 users: " in warning
+    assert " and 11 more" in warning
+    assert len(accounts.record.entries) == 31
+
+
+def test_users_move_in_and_out_with_their_keys(roster: Project, accounts: Accounts) -> None:
+    """From resources of their own into a roster and back, in one update each, without a request."""
+    one = """
+        import pulumi
+        import pulumi_openfunnel as openfunnel
+
+        keys = {}
+        for name in ("alice", "bob", "carol"):
+            user = openfunnel.ProvisionedUser(name, email=f"{name}@customers.com")
+            keys[f"{name}@customers.com"] = user.api_key
+        pulumi.export("api_keys", pulumi.Output.secret(keys))
+    """
+    program = (roster.directory / "__main__.py").read_text()
+    roster.write(one)
+    roster.up()
+    keys = json.loads(roster.output("api_keys"))
+    assert len(keys) == 3
+    roster.write(program)
+    of(roster, list(keys))
+    roster.up()
+    assert json.loads(roster.output("api_keys")) == keys
+    roster.write(one)
+    roster.up()
+    assert json.loads(roster.output("api_keys")) == keys
+    assert len(accounts.record.entries) == 3
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (
+            """
+            openfunnel.ProvisionedUsers("team", emails=["info@a.com", "x@b.com", "info@b.com"])
+            """,
+            '"team" (info@a.com) and "team" (info@b.com) both map to info@orchestrator.com.',
+        ),
+        (
+            """
+            openfunnel.ProvisionedUser("alice", email="info@a.com")
+            openfunnel.ProvisionedUsers("team", emails=["info@b.com"])
+            """,
+            "both map to info@orchestrator.com. Set prefix on one",
+        ),
+        (
+            """
+            openfunnel.ProvisionedUsers("team", emails=[f"bad{n}@@a.com" for n in range(47)] + ["good@a.com"])
+            """,
+            "And 37 more. Give addresses such as bob@b.com.",
+        ),
+        (
+            """
+            openfunnel.ProvisionedUsers("team", emails=["alice@a.com"])["alise@a.com"]
+            """,
+            "alise@a.com is not in the roster team; near: alice@a.com",
+        ),
+    ],
+    ids=["inside", "beside", "addresses", "no such user"],
+)
+def test_what_cannot_be_fails_the_preview(roster: Project, accounts: Accounts, program: str, message: str) -> None:
+    """In one line, and nobody is asked for."""
+    roster.write("import pulumi_openfunnel as openfunnel\n" + textwrap.dedent(program))
+    failed = roster.pulumi("preview", check=False)
+    assert failed.status != 0
+    assert message in failed.output
+    assert accounts.record.entries == []
+
+
+def test_addresses_that_are_known_late(roster: Project) -> None:
+    """Addresses may be outputs, of which a preview knows nothing."""
+    roster.write(
+        """
+        import pulumi
+        import pulumi_openfunnel as openfunnel
+        from pulumi.dynamic import CreateResult, Resource, ResourceProvider
+
+        class Late(ResourceProvider):
+            def create(self, props):
+                return CreateResult("late", {"email": "late@customers.com"})
+
+        class LateResource(Resource, module="test", name="Late"):
+            email: pulumi.Output[str]
+
+        late = LateResource(Late(), "late", {"email": None})
+        team = openfunnel.ProvisionedUsers("team", emails=["alice@customers.com", late.email])
+        pulumi.export("api_keys", team.api_keys)
+        pulumi.export("late", team["late@customers.com"].internal_email)
+        """
+    )
+    roster.pulumi("preview")
+    roster.up()
+    assert roster.output("late") == "late@orchestrator.com"
+    assert sorted(json.loads(roster.output("api_keys"))) == ["alice@customers.com", "late@customers.com"]
     roster.pulumi("preview", "--expect-no-changes")

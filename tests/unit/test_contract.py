@@ -7,7 +7,7 @@ import pickletools
 
 from pulumi.dynamic.dynamic import serialize_provider
 
-from pulumi_openfunnel import ProvisionedUser
+from pulumi_openfunnel import ProvisionedUser, roster, shard
 from pulumi_openfunnel.provider import ADOPTED, INPUTS, ISSUED, ProvisionedUserProvider
 
 PICKLED = "gASVPQAAAAAAAACMGnB1bHVtaV9vcGVuZnVubmVsLnByb3ZpZGVylIwXUHJvdmlzaW9uZWRVc2VyUHJvdmlkZXKUk5QpgZQu"
@@ -36,3 +36,25 @@ def test_the_property_names() -> None:
     assert list(INPUTS) == ["email", "prefix", "email_mapping", "orchestrator", "internal_email"]
     assert list(ISSUED) == ["api_key", "key_fingerprint", "key_status"]
     assert ADOPTED == "existing_api_key"
+
+
+class TestARoster:
+    """The same, of a roster and its shards."""
+
+    def test_the_pickled_provider_is_by_reference(self) -> None:
+        """The path of its module and the name of its class, nothing else."""
+        pickled = base64.b64decode(serialize_provider(shard.ShardProvider()))
+        names = [argument for _, argument, _ in pickletools.genops(pickled) if isinstance(argument, str)]
+        assert names == ["pulumi_openfunnel.shard", "ShardProvider"]
+        assert vars(shard.ShardProvider()) == {}
+        assert shard.ShardProvider.serialize_as_secret_always is False
+
+    def test_the_type_tokens_and_the_shards(self) -> None:
+        """Types, the number of shards, and who is in which are part of every URN."""
+        assert roster._Shard._resource_type_name == "dynamic/openfunnel:ProvisionedUsersShard"
+        assert roster.SHARDS == 32
+        assert [roster.shard_of(f"user{n}@customers.com") for n in range(5)] == [14, 23, 0, 1, 8]
+
+    def test_the_property_names(self) -> None:
+        """The shards' properties."""
+        assert shard.OUTPUTS == ("users", "api_keys", "failed", "failed_at", "roster", "orchestrator")

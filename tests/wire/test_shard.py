@@ -1,0 +1,163 @@
+"""The verbs of a roster's shard, over gRPC."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from pulumi.dynamic.dynamic import serialize_provider
+from pulumi.runtime.rpc import UNKNOWN
+
+from pulumi_openfunnel.shard import ShardProvider
+from pulumi_openfunnel.simulator import Accounts
+
+from ..servers import ORCHESTRATOR, PROVISIONER_KEY, ScriptedServer, answer
+from .conftest import Provider, Start
+
+TEAM = {"roster": "team", "emails": [f"user{n}@customers.com" for n in range(4)]}
+BALANCE = answer(200, {"credits_left": 1})
+
+
+@pytest.fixture
+def shard(start: Start, api: str) -> Provider:
+    """A provider process of a shard, configured for the simulator."""
+    return shard_of(start, api)
+
+
+@pytest.fixture
+def later(start: Start, api: str) -> Provider:
+    """The process of a later operation, with the same ledger."""
+    return shard_of(start, api)
+
+
+def shard_of(start: Start, base_url: str, api_key: str | None = PROVISIONER_KEY) -> Provider:
+    running = start()
+    running._provider = serialize_provider(ShardProvider())
+    running.configure(userId=ORCHESTRATOR, apiKey=api_key, baseUrl=base_url, timeout=10)
+    return running
+
+
+def checked(shard: Provider, **changes: Any) -> dict[str, Any]:
+    inputs, failures = shard.check(TEAM | changes)
+    assert failures == []
+    return inputs
+
+
+def test_check_computes_every_internal_email(shard: Provider) -> None:
+    """By the end user's address; prefixes stand for single ones."""
+    inputs = checked(shard, prefixes={"user1@customers.com": "boss"})
+    assert inputs["internal_emails"] == {
+        "user0@customers.com": "user0@orchestrator.com",
+        "user1@customers.com": "boss@orchestrator.com",
+        "user2@customers.com": "user2@orchestrator.com",
+        "user3@customers.com": "user3@orchestrator.com",
+    }
+
+
+def test_check_names_all_bad_addresses_in_one_line(shard: Provider) -> None:
+    """At most five of them, and how many more there are."""
+    _, [(_, message)] = shard.check(TEAM | {"emails": [f"user{n}@@customers.com" for n in range(8)]})
+    assert message.count("more than one @") == 5
+    assert message.endswith("And 3 more.")
+    assert message.isprintable()
+
+
+def test_what_is_unknown_passes(shard: Provider) -> None:
+    """Nothing is computed, and nothing is refused."""
+    assert checked(shard, emails=UNKNOWN)["internal_emails"] == UNKNOWN
+
+
+def test_create_gets_every_key(shard: Provider, accounts: Accounts) -> None:
+    """With one line at the end, and a second diff that finds nothing."""
+    inputs = checked(shard)
+    _, outs = shard.create(inputs)
+    assert outs["api_keys"] == {
+        user.email.replace("orchestrator", "customers"): user.api_key for user in accounts.users
+    }
+    assert outs["failed"] == {}
+    assert [message.partition(", in")[0] for _, message in shard.engine.logs[1:]][-1] == "team: 4 of 4 users done"
+    assert shard.diff(outs, inputs) == (False, [], False)
+
+
+def test_what_fails_is_kept_beside_what_succeeds(shard: Provider, accounts: Accounts) -> None:
+    """A diff finds the failed one, and an update tries it alone."""
+    accounts.create("user2@orchestrator.com")
+    before = time.time()
+    inputs = checked(shard)
+    _, outs = shard.create(inputs)
+    assert list(outs["failed"]) == ["user2@customers.com"]
+    assert outs["failed"]["user2@customers.com"].startswith("exists already (409)")
+    assert sorted(outs["users"]) == sorted(outs["api_keys"]) == [f"user{n}@customers.com" for n in (0, 1, 3)]
+    assert outs["failed_at"] >= before
+    assert shard.diff(outs, inputs) == (True, [], False)
+
+    [user] = [user for user in accounts.users if user.email == "user2@orchestrator.com"]
+    adopted = checked(shard, existing_api_keys={"user2@customers.com": user.api_key})
+    updated = shard.update(outs, adopted)
+    assert updated["failed"] == {}
+    assert updated["api_keys"]["user2@customers.com"] == user.api_key
+    assert len(accounts.record.entries) == 4
+    assert shard.diff(updated, inputs) == (False, [], False)
+
+
+def test_adding_asks_for_the_new_one_and_removing_forgets(shard: Provider, later: Provider, accounts: Accounts) -> None:
+    """The others keep what they have; one warning names who lives on, and where the key waits."""
+    _, outs = shard.create(checked(shard))
+    emails = [*TEAM["emails"][1:], "new@customers.com"]
+    updated = later.update(outs, checked(later, emails=emails))
+    assert sorted(updated["users"]) == sorted(emails)
+    assert {email: updated["users"][email] for email in TEAM["emails"][1:]} == {
+        email: outs["users"][email] for email in TEAM["emails"][1:]
+    }
+    assert len(accounts.record.entries) == 5
+    [warning] = later.engine.warnings
+    assert "user0@orchestrator.com. They live on" in warning
+    assert "waits in the ledger" in warning
+
+
+def test_many_that_leave_are_one_warning(shard: Provider, later: Provider) -> None:
+    """With ten names and a number."""
+    _, outs = shard.create(checked(shard, emails=[f"user{n}@customers.com" for n in range(40)]))
+    later.delete("team", outs)
+    [warning] = later.engine.warnings
+    assert "40 users: user0@orchestrator.com, user10@orchestrator.com" in warning
+    assert " and 30 more. They live on" in warning
+
+
+def test_a_refresh_sees_who_was_revoked(shard: Provider, accounts: Accounts) -> None:
+    """User by user; one warning names them, and the state keeps everybody."""
+    _, outs = shard.create(checked(shard))
+    accounts.revoke("user1@orchestrator.com")
+    accounts.revoke("user3@orchestrator.com")
+    _, read, inputs = shard.read("team", outs)
+    assert [user["key_status"] for _, user in sorted(read["users"].items())] == ["active", "revoked"] * 2
+    assert sorted(inputs["emails"]) == TEAM["emails"]
+    [warning] = shard.engine.warnings
+    assert warning.startswith("2 users: user1@orchestrator.com, user3@orchestrator.com: their keys were revoked")
+
+
+def test_a_refused_provisioner_key_is_tried_once(start: Start, server: ScriptedServer) -> None:
+    """What says the same to everybody is asked of nobody else: every user fails with it."""
+    server.script = lambda request: [BALANCE if request.method == "GET" else answer(401)]
+    shard = shard_of(start, server.base_url)
+    _, outs = shard.create(checked(shard, emails=[f"user{n}@customers.com" for n in range(200)]))
+    assert len(outs["failed"]) == 200
+    assert len(set(outs["failed"].values())) == 1
+    assert len([request for request in server.requests if request.method == "POST"]) <= 48
+
+
+def test_without_a_key_everybody_fails_and_nobody_is_asked(start: Start, server: ScriptedServer) -> None:
+    """The reason says how it is set."""
+    shard = shard_of(start, server.base_url, api_key=None)
+    _, outs = shard.create(checked(shard))
+    assert outs["users"] == {}
+    assert all("openfunnel:apiKey is not set. Run: " in reason for reason in outs["failed"].values())
+    assert server.requests == []
+
+
+def test_another_orchestrator_replaces_the_shard(shard: Provider) -> None:
+    """Its users are other users."""
+    inputs = checked(shard)
+    _, outs = shard.create(inputs)
+    assert shard.diff(outs, inputs | {"orchestrator": "acme"}) == (True, ["orchestrator"], False)
