@@ -1,35 +1,52 @@
 # Every target makes and reuses .venv and, where it needs one, a Pulumi CLI (see tools/engine/install).
 PYTHON ?= python3
 VENV := .venv
+JOBS ?= 3
 BIN := $(VENV)/bin
 WITH_ENGINE := engine="$$(tools/engine/install | tail -n 1)" && test -n "$$engine" && PATH="$$engine:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit engine clean
+.PHONY: help demo test check unit crash faults bench engine clean
 
 help:
 	@echo 'make demo   see a real "pulumi up" create an OpenFunnel user, against a local simulator'
 	@echo 'make test   everything that CI runs: the checks, and the unit, wire and end-to-end tests'
 	@echo 'make check  lint, format, types, layers'
 	@echo 'make unit   the tests that need no engine'
+	@echo 'make crash  the core killed at every system call, all of them; minutes'
+	@echo 'make faults a campaign of kills and faults through the real CLI; minutes (ARGS="--seed 7 --runs 40")'
+	@echo 'make bench  the benchmarks; half an hour (ARGS=--quick)'
 	@echo 'make clean  remove .venv and what the tools left here'
 
 demo: $(VENV)/installed
 	@$(WITH_ENGINE) $(BIN)/python tools/demo.py
 
 test: check
-	$(WITH_ENGINE) $(BIN)/python -m pytest
+	@tools/strace/install
+	$(WITH_ENGINE) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	$(WITH_ENGINE) $(BIN)/python tools/faults --short
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --scripts-are-modules tools/engine/install
+	$(BIN)/mypy benchmarks
 	for example in examples/*/; do $(BIN)/mypy "$$example" || exit 1; done
 	$(BIN)/lint-imports
 
 unit: $(VENV)/installed
 	$(BIN)/python -m pytest tests/unit tests/wire
+
+crash: $(VENV)/installed
+	@tools/strace/install
+	CRASH_POINTS=all CRASH_EXAMPLES=150 $(BIN)/python -m pytest tests/crash
+
+faults: $(VENV)/installed
+	$(WITH_ENGINE) $(BIN)/python tools/faults $(ARGS)
+
+bench: $(VENV)/installed
+	$(WITH_ENGINE) $(BIN)/python benchmarks $(ARGS)
 
 engine:
 	@tools/engine/install

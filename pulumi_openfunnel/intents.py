@@ -9,7 +9,7 @@ from typing import TypeVar
 from .answers import Answer, CreatedUser
 from .errors import AnotherEndUser, AnswerNotBelieved, LedgerUnusable, OpenFunnelError, ProvisioningError, UserExists
 from .keys import SHOW
-from .ledger import Identity, Ledger, Row
+from .ledger import Identity, Ledger, Row, Status
 from .operation import Operation
 from .sealing import Seal
 
@@ -112,7 +112,8 @@ class Intent:
 
     def _cut_off(self) -> bool:
         """Whether the ledger keeps answers of this user that could not be used."""
-        return any(row.problem and row.sealed for row in self._ledger.history(self._row.identity))
+        rows = self._ledger.history(self._row.identity)
+        return any(row.status is Status.ANSWERED and row.problem is not None for row in rows)
 
     def _probably_ours(self, error: UserExists) -> UserExists:
         who = self._row.identity.internal_email

@@ -166,7 +166,7 @@ class Ledger:
         """Whether a run that lives is at the row right now."""
         if row.asking and self._run is not None and row.run == self._run.name:
             return row.id in self._mine
-        with database.named_problems(self.path):
+        with database.named_problems(runs.lock_file(self.path, row.run)):
             return row.asking and runs.lives(self.path, row.run)
 
     # A request's life
@@ -359,10 +359,12 @@ class Ledger:
                     self._end(commit)
                 raise
         if leads:
-            if self._crowded or self._writers:
-                time.sleep(_GATHERING)
-            with self._lock:
-                self._end(commit)
+            try:
+                if self._crowded or self._writers:
+                    time.sleep(_GATHERING)
+            finally:  # whoever joined it waits for its end
+                with self._lock:
+                    self._end(commit)
         if leads or wait:
             commit.wait(self.path)
 

@@ -111,7 +111,7 @@ def _next(row: Row, *, asked_for: bool) -> str:
         )
     return {
         Status.ASKED: "Nothing was created. Run pulumi up.",
-        Status.REFUSED: "OpenFunnel refused it, and nothing was created. Mend what the error said, and run pulumi up.",
+        Status.REFUSED: "OpenFunnel refused it. Mend what the error said, and run pulumi up.",
         Status.ANSWERED: "Its key is safe here and may not be in the state yet. Run pulumi up: it is handed over.",
         Status.ISSUED: "Nothing to do. Should its stack not know the key, pulumi up brings it back from here.",
         Status.RELEASED: "It left its stack, and its key works on. Declared again, it gets this key; or forget it.",

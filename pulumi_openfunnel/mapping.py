@@ -52,7 +52,7 @@ def parse(text: object) -> Address:
     """
     if not isinstance(text, str):
         raise InvalidInput("email", "email: not text. Give one address, such as bob@b.com.")
-    plain = text.strip().lower()
+    plain = text.strip().lower() if text.isascii() else ""  # lower() makes an ASCII k of a Kelvin sign
     if _PLAIN.fullmatch(plain) and plain.rpartition(".")[2] not in _SPECIAL and len(plain) < _MAX_PLAIN:
         local, _, domain = plain.rpartition("@")
         return Address(local, domain, domain)

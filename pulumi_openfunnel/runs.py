@@ -29,7 +29,7 @@ class Run:
         _forget_dead(ledger)
         while True:
             self.name = uuid.uuid4().hex
-            path = _lock_file(ledger, self.name)
+            path = lock_file(ledger, self.name)
             descriptor = os.open(path, _CREATE, 0o600)
             with contextlib.suppress(BlockingIOError, FileNotFoundError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -48,7 +48,7 @@ class Run:
 def lives(ledger: Path, name: str) -> bool:
     """Whether the run of that name lives."""
     try:
-        descriptor = os.open(_lock_file(ledger, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(lock_file(ledger, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
@@ -60,7 +60,8 @@ def lives(ledger: Path, name: str) -> bool:
     return False
 
 
-def _lock_file(ledger: Path, name: str) -> Path:
+def lock_file(ledger: Path, name: str) -> Path:
+    """The file whose lock tells that a run lives."""
     return ledger.with_name(f"{ledger.name}.run-{name}")
 
 

@@ -86,13 +86,11 @@ def release(id_: str, props: dict[str, Any]) -> str:
         known = settings_of(props)
     except InvalidSetting:
         known = None
-    if provisioning.release(
-        ledger,
-        known,
-        provisioning.EndUser(normal_email(props), props.get("internal_email", id_)),
-        keys.ProvisionedKey(id_, key),
-        revoked=props.get("key_status") == keys.REVOKED,
-    ):
+    user = provisioning.EndUser(normal_email(props), props.get("internal_email", id_))
+    revoked = props.get("key_status") == keys.REVOKED
+    if provisioning.release(ledger, known, user, keys.ProvisionedKey(id_, key), revoked=revoked):
+        if revoked:
+            return f"The ledger, {ledger}, keeps the key as a dead one."
         return f"The key waits in the ledger, {ledger}: the same user brings it back."
     return "The ledger did not hold the key, and without openfunnel:apiKey and openfunnel:userId it was not put there."
 

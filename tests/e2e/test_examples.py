@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from pulumi_openfunnel.simulator import Accounts
@@ -14,7 +15,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 def test_every_example_is_run_here() -> None:
     """An example without a test would rot."""
-    assert sorted(path.name for path in EXAMPLES.iterdir()) == ["adoption", "quickstart"]
+    assert sorted(path.name for path in EXAMPLES.iterdir()) == ["adoption", "quickstart", "roster"]
 
 
 def test_quickstart(project: Project, accounts: Accounts) -> None:
@@ -45,6 +46,22 @@ def test_adoption(new_project: NewProject, accounts: Accounts, api: str) -> None
     assert project.output("alice_fingerprint") != fingerprint
     for key in (*keys.values(), successor, PROVISIONER_KEY):
         assert project.grep(key) == []
+
+
+def test_roster(project: Project, accounts: Accounts) -> None:
+    """Four customers from the file, their keys as one document; a fifth is asked for alone."""
+    customers = (EXAMPLES / "roster" / "customers.csv").read_text()
+    project.write((EXAMPLES / "roster" / "__main__.py").read_text())
+    (project.directory / "customers.csv").write_text(customers)
+    project.up()
+    keys = {user.email: user.api_key for user in accounts.users}
+    assert sorted(keys) == [f"{name}@orchestrator.com" for name in ("acme", "alice", "bob", "globex")]
+    assert sorted(json.loads(project.output("document")).values()) == sorted(keys.values())
+
+    (project.directory / "customers.csv").write_text(customers + "carol@carols-cars.com,\n")
+    project.up()
+    assert len(accounts.record.entries) == 5
+    assert [path for key in keys.values() for path in project.grep(key)] == []
 
 
 def test_the_readme_shows_the_quickstart() -> None:

@@ -264,6 +264,18 @@ class TestWhoseTurnItIs:
             assert {row.fingerprint for row in another.rows()} == {f"{user:016x}" for user in range(24)}
             assert {row.status for row in another.rows()} == {Status.ISSUED}
 
+    def test_a_link_in_place_of_a_lock_is_told(self, ledger: Ledger, path: Path) -> None:
+        """Where the lock of another run is a link, whether that run lives is an error of the ledger, not of the system."""
+        with closing(Ledger(path)) as other:
+            row = asked(other)
+            lock = path.with_name(f"{path.name}.run-{row.run}")
+            lock.unlink()
+            lock.symlink_to(path.with_name("missing"))
+            for look in (lambda: ledger.is_asked_for(row), lambda: ledger.begin(ALICE)):
+                with pytest.raises(LedgerUnusable):
+                    look()
+        assert ledger.rows() == [row]
+
     def test_a_live_run_is_not_disturbed(self, ledger: Ledger, path: Path) -> None:
         """A row that another process is at is not given away until that process is dead; then it is taken over."""
         with process(ASKER, str(path), ALICE.base_url, ALICE.user_id, ALICE.internal_email, ALICE.email) as child:
@@ -308,3 +320,13 @@ class TestWhoseTurnItIs:
         elsewhere = replace(ALSO_ALICE, **changes)
         assert asked(ledger, elsewhere).identity == elsewhere
         assert statuses(ledger) == ["issued"]
+
+
+def test_closing_twice_is_harmless(path: Path) -> None:
+    """A ledger that is closed again closes nothing of anybody else's."""
+    ledger = Ledger(path)
+    asked(ledger)
+    ledger.close()
+    with path.open("rb") as another:  # takes the descriptor that the run had
+        ledger.close()
+        assert another.read(6) == b"SQLite"

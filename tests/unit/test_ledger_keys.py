@@ -128,6 +128,25 @@ class TestAdoption:
         assert ledger.known_elsewhere(BOB, PRINT) == again
         assert ledger.known_elsewhere(BOB, OTHER_PRINT) is None
 
+    def test_the_same_key_elsewhere_is_another_row(self, ledger: Ledger) -> None:
+        """A key that is adopted at another base URL leaves the row of the first one as it was, and is issued there."""
+        row = now(ledger, issued(ledger))
+        elsewhere = replace(ALICE, base_url="https://other.openfunnel.dev")
+        for _ in range(2):
+            assert _adopt(ledger, elsewhere) is None
+        first, second = ledger.rows()
+        assert first == row
+        assert (second.identity, second.status, second.fingerprint) == (elsewhere, Status.ISSUED, PRINT)
+
+    def test_a_move_leaves_no_claim_behind(self, ledger: Ledger) -> None:
+        """A dead row under the address before does not stand in the way of the user that moved."""
+        issued(ledger)
+        assert _adopt(ledger, print_=OTHER_PRINT) is None
+        assert _adopt(ledger, ALSO_ALICE, OTHER_PRINT, moved_from=ALICE.email) is None
+        assert statuses(ledger) == ["dead"]
+        row, mine = ledger.begin(ALSO_ALICE)
+        assert (row.identity, row.holds_key, mine) == (ALSO_ALICE, True, False)
+
     def test_a_move_takes_the_row_along(self, ledger: Ledger) -> None:
         """A user that now stands for another address keeps its one row, under the new address."""
         row = issued(ledger)

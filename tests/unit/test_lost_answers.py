@@ -1,36 +1,36 @@
-"""Requests whose answer was lost, ledgers that fail after it, and other runs that are at the same user."""
+"""Requests whose answer was lost, ledgers that fail after it."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from tenacity import wait_none
+from tenacity import wait_fixed, wait_none
 
 from pulumi_openfunnel import retries, shared
-from pulumi_openfunnel.client import BALANCE
-from pulumi_openfunnel.errors import InProgress, RequestRefused, ServerFault, Stopped, UserExists
+from pulumi_openfunnel.errors import (
+    LedgerUnusable,
+    ProvisioningError,
+    RequestRefused,
+    ServerFault,
+    Stopped,
+    UserExists,
+)
 from pulumi_openfunnel.ledger import Status
 from pulumi_openfunnel.operation import Operation
-from pulumi_openfunnel.provisioning import provision
+from pulumi_openfunnel.provisioning import EndUser, check_end_user, provision
 
 from ..servers import (
     INTERNAL_EMAIL,
-    ORCHESTRATOR,
     PROVISIONER_KEY,
     USER_KEY,
     Request,
     ScriptedServer,
     answer,
-    hides_keys,
 )
-from .test_ledger import ASKER
 from .test_recall import (
     ALICE,
-    NEW_KEY,
     Console,
     another_process,
     created,
@@ -40,22 +40,9 @@ from .test_recall import (
     scripted,
     settings_for,
 )
-from .test_runs import PROCESS_ENDS, line, process, tell
 
-ASKER_THAT_ANSWERS = """
-import sys
-from pathlib import Path
-from pulumi_openfunnel.ledger import Identity, Ledger
-from pulumi_openfunnel.sealing import Seal
-ledger, identity, seal = Ledger(Path(sys.argv[1])), Identity(*sys.argv[2:6]), Seal(sys.argv[6].encode())
-row, mine = ledger.begin(identity)
-print(mine, flush=True)
-if sys.stdin.readline():
-    ledger.answered(row, seal.seal(sys.argv[7].encode(), identity.bound), seal.key_id)
-    ledger.issued(row, sys.argv[8])
-sys.stdin.read()
-"""
 CONFLICT = answer(409)
+MAY_EXIST = "An earlier request, whose answer was lost, may have created the user."
 
 
 @pytest.fixture
@@ -107,9 +94,10 @@ class TestAUserThatExists:
         open_ = rows(path)[0]
         assert (open_.status, open_.unanswered, open_.asking) == (Status.ASKED, 1, False)
 
-    def test_an_earlier_run_did(self, server: ScriptedServer, path: Path) -> None:
+    def test_an_earlier_run_did(self, server: ScriptedServer, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """An ambiguous failure, then 409 in a later run: the error says that an earlier run probably created it."""
-        settings = settings_for(server.base_url, path, timeout=0.3)
+        settings = settings_for(server.base_url, path)
+        monkeypatch.setattr(retries, "_backoff", wait_fixed(9))  # longer than the timeout: one request
         _answers(server, answer(500))
         failure(settings, ServerFault)
         another_process()
@@ -127,6 +115,18 @@ class TestAUserThatExists:
         assert "probably" not in message
         assert "its key cannot be read" in message
         assert [(row.status, row.unanswered) for row in rows(path)] == [(Status.REFUSED, 0)]
+
+    def test_what_never_went_out_is_no_lost_answer(self, server: ScriptedServer, path: Path) -> None:
+        """A cancel before the first request leaves nothing that a later 409 is blamed on, and binds nobody."""
+        settings = settings_for(server.base_url, path)
+        with pytest.raises(Stopped) as caught:
+            provision(settings, ALICE, Operation(stopping=lambda: True))
+        assert MAY_EXIST not in str(caught.value)
+        assert server.requests == []
+        check_end_user(settings, EndUser("alice@another-startup.com", INTERNAL_EMAIL))
+        another_process()
+        _answers(server, CONFLICT)
+        assert "probably" not in failure(settings, UserExists)
 
     def test_the_start_of_an_answer_is_kept(self, server: ScriptedServer, path: Path) -> None:
         """A 2xx that broke off is kept, sealed, and the error of the 409 that follows says where."""
@@ -156,6 +156,64 @@ def test_a_refusal_after_a_lost_answer_closes_nothing(server: ScriptedServer, pa
     assert [(row.status, row.attempts, row.unanswered) for row in rows(path)] == [(Status.ASKED, 2, 1)]
 
 
+@pytest.mark.parametrize("lost", [answer(500), b""], ids=["500", "dropped"])
+@pytest.mark.parametrize("then", [None, 422, 401], ids=["a stop", "422", "401"])
+def test_an_error_after_a_lost_answer_says_what_may_be(
+    server: ScriptedServer, path: Path, lost: bytes, then: int | None
+) -> None:
+    """An error that created nothing itself says that an earlier request may have, also where that was another run's."""
+    settings = settings_for(server.base_url, path)
+    operation = Operation(stopping=lambda: then is None and bool(server.requests))
+    for expected in (2, 3) if then else (1,):
+        _answers(server, *([lost] if expected < 3 else []), answer(then or 500))
+        with pytest.raises(ProvisioningError) as caught:
+            provision(settings, ALICE, operation)
+        assert not caught.value.may_exist
+        assert str(caught.value).endswith(f". {MAY_EXIST}")
+        assert str(caught.value).isprintable()
+        assert len(server.requests) == expected
+        another_process()
+
+
+@pytest.mark.parametrize("before", [answer(429, {"details": {"retry_after_seconds": 0}}), None], ids=["429", "none"])
+def test_an_error_after_no_lost_answer_does_not(server: ScriptedServer, path: Path, before: bytes | None) -> None:
+    """Where every answer is known, nothing is said of what may be."""
+    _answers(server, *([before] if before else []), answer(422))
+    assert MAY_EXIST not in failure(settings_for(server.base_url, path), RequestRefused)
+
+
+def test_a_ledger_that_fails_between_two_requests_does_not_say_that_none_was_made(
+    server: ScriptedServer, path: Path
+) -> None:
+    """Where the first request may have created the user, the ledger's error says so."""
+
+    def create(_request: Request) -> Iterable[bytes]:
+        path.rename(path.with_name("kept.db"))
+        return [answer(500)]
+
+    scripted(server, create)
+    with pytest.raises(LedgerUnusable) as caught:
+        provision(settings_for(server.base_url, path), ALICE)
+    assert str(caught.value).endswith(f". {MAY_EXIST}")
+    assert "Nothing was asked for" not in str(caught.value)
+    assert creates(server) == 1
+
+
+def test_a_ledger_that_failed_once_is_used_again(server: ScriptedServer, path: Path) -> None:
+    """After an answer that could not be written, this process is not at the row any more: the next one asks at once."""
+
+    def create(_request: Request) -> Iterable[bytes]:
+        path.rename(path.with_name("kept.db"))
+        return [created()]
+
+    scripted(server, create)
+    settings = settings_for(server.base_url, path)
+    assert provision(settings, ALICE).api_key == USER_KEY
+    path.with_name("kept.db").rename(path)
+    scripted(server, CONFLICT)
+    assert "A request of an earlier run" in failure(settings, UserExists)
+
+
 @pytest.mark.parametrize("replace", [False, True], ids=["removed", "replaced"])
 def test_a_ledger_that_fails_after_the_answer_loses_no_key(
     server: ScriptedServer, path: Path, console: Console, replace: bool
@@ -174,8 +232,7 @@ def test_a_ledger_that_fails_after_the_answer_loses_no_key(
     assert warning.startswith(f"{INTERNAL_EMAIL}: its key is in Pulumi's state alone")
     assert str(path) in warning
     assert warning.isprintable()
-    assert USER_KEY not in warning
-    assert PROVISIONER_KEY not in warning
+    assert not any(text in warning for text in (USER_KEY, PROVISIONER_KEY, "Nothing was asked for"))
 
 
 def test_a_row_is_on_the_disk_while_the_request_is_on_its_way(server: ScriptedServer, path: Path) -> None:
@@ -189,78 +246,3 @@ def test_a_row_is_on_the_disk_while_the_request_is_on_its_way(server: ScriptedSe
     scripted(server, create)
     provision(settings_for(server.base_url, path), ALICE)
     assert seen == [(Status.ASKED, 1, 1), (Status.ASKED, 2, 2)]
-
-
-class TestAnotherRun:
-    """Another process that is at the same user."""
-
-    def _arguments(self, server: ScriptedServer, path: Path) -> list[str]:
-        return [str(path), server.base_url, ORCHESTRATOR, INTERNAL_EMAIL, ALICE.email]
-
-    def test_its_answer_is_waited_for(self, server: ScriptedServer, path: Path, console: Console) -> None:
-        """This run waits, says so, and then uses the other one's key, without a request of its own."""
-        scripted(server, created(NEW_KEY))
-        body = created().partition(b"\r\n\r\n")[2].decode()
-        more = [PROVISIONER_KEY, body, "c7785caa04caacfa"]
-        with process(ASKER_THAT_ANSWERS, *self._arguments(server, path), *more) as child:
-            assert line(child) == "True"
-
-            def progress(text: str) -> None:
-                console.progress.append(text)
-                if len(console.progress) == 1:
-                    tell(child)
-
-            operation = Operation(progress=progress)
-            assert provision(settings_for(server.base_url, path, timeout=20), ALICE, operation).api_key == USER_KEY
-        assert creates(server) == 0
-        waiting = f"{INTERNAL_EMAIL}: another run is asking for it. Waiting for its answer."
-        assert set(console.progress) == {waiting}
-
-    def test_it_is_not_waited_for_for_ever(self, server: ScriptedServer, path: Path) -> None:
-        """After openfunnel:timeout the run gives up, with one line and without a request."""
-        with process(ASKER, *self._arguments(server, path)) as child:
-            assert line(child) == "True"
-            started = time.monotonic()
-            message = failure(settings_for(server.base_url, path, timeout=0.6), InProgress)
-            assert 0.5 < time.monotonic() - started < 3
-        assert message.startswith(f"{INTERNAL_EMAIL}: another run is asking for it right now. Nothing was asked for.")
-        assert server.requests == []
-
-    def test_a_stop_ends_the_wait(self, server: ScriptedServer, path: Path) -> None:
-        """A cancelled operation does not wait for another run."""
-        with process(ASKER, *self._arguments(server, path)) as child:
-            assert line(child) == "True"
-            with pytest.raises(Stopped) as caught:
-                provision(settings_for(server.base_url, path), ALICE, Operation(stopping=lambda: True))
-        assert hides_keys(caught.value)
-        assert server.requests == []
-
-    def test_a_dead_one_is_taken_over(self, server: ScriptedServer, path: Path) -> None:
-        """When the other run is killed, this one asks; and what OpenFunnel refuses then was probably its user."""
-        with process(ASKER, *self._arguments(server, path)) as child:
-            assert line(child) == "True"
-            killer = threading.Timer(0.2, child.kill)
-            killer.start()
-            scripted(server, CONFLICT)
-            message = failure(settings_for(server.base_url, path, timeout=20), UserExists)
-            child.wait(PROCESS_ENDS)
-        assert "A request of an earlier run, whose answer was lost, probably created it." in message
-        assert creates(server) == 1
-
-    def test_threads_of_one_process_ask_once(self, server: ScriptedServer, path: Path) -> None:
-        """Of several threads that provision the same user one asks, and all get its key."""
-
-        def script(request: Request) -> Iterable[bytes]:
-            time.sleep(0.2)
-            return [answer(200, {}) if request.path == BALANCE else created()]
-
-        server.script = script
-        keys: list[str] = []
-        settings = settings_for(server.base_url, path)
-        threads = [threading.Thread(target=lambda: keys.append(provision(settings, ALICE).api_key)) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert keys == [USER_KEY] * 4
-        assert creates(server) == 1

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import pulumi_openfunnel
 from pulumi_openfunnel.runs import Run, lives
 
 PROCESS_ENDS = 30.0  # seconds, at most
@@ -37,12 +38,19 @@ print(run.name, flush=True)
 sys.stdin.read()
 """
 
+# The package's __init__ would load Pulumi, which none of these processes needs.
+ALONE = f"""
+import sys, types
+package = sys.modules["pulumi_openfunnel"] = types.ModuleType("pulumi_openfunnel")
+package.__path__ = {list(pulumi_openfunnel.__path__)!r}
+"""
+
 
 @contextlib.contextmanager
 def process(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """A Python process that runs this code; it is told by the end of its standard input that it is to end."""
+    """A Python process that runs this code beside the package's modules; it is told by the end of its standard input that it is to end."""
     with subprocess.Popen(
-        [sys.executable, "-c", code, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", ALONE + code, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
         try:
             yield child

@@ -193,6 +193,15 @@ class TestAMove:
             (ALSO_ALICE.email, Status.ISSUED),
         ]
 
+    def test_it_is_not_refused_for_its_own_past(self, settings: Settings) -> None:
+        """A user that had another key under the address before can be checked, and given a third key."""
+        provision(settings, ALICE)
+        second = ProvisionedKey("7", NEW_KEY)
+        hold(settings, ALICE, second)
+        hold(settings, ALSO_ALICE, second, moved_from=ALICE.email)
+        hold(settings, ALSO_ALICE, ProvisionedKey("7", "of_third"))
+        check_end_user(settings, ALSO_ALICE)
+
     def test_it_is_refused_without_the_address_before(self, settings: Settings, path: Path) -> None:
         """An update that does not say where a user came from is another end user's."""
         key = provision(settings, ALICE)

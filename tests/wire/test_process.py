@@ -13,7 +13,7 @@ import dill
 import grpc
 import pytest
 
-from ..servers import PROVISIONER_KEY, Request, ScriptedServer, answer
+from ..servers import ORCHESTRATOR, PROVISIONER_KEY, Request, ScriptedServer, answer
 from .conftest import Provider, Start
 
 ALICE = {"email": "alice@alice-startup.com", "internal_email": "alice@orchestrator.com"}
@@ -122,3 +122,19 @@ def test_a_message_that_no_engine_takes_is_printed(start: Start) -> None:
 def hang_up(provider: Provider) -> None:
     assert provider.process.stdin is not None
     provider.process.stdin.close()
+
+
+@pytest.mark.parametrize(("ci", "warned"), [("true", True), ("", False)])
+def test_a_ci_runners_default_ledger_is_warned_of(
+    start: Start, api: str, tmp_path: Path, ci: str, warned: bool
+) -> None:
+    """It goes with the runner; the home directory need not exist before."""
+    home = tmp_path / "missing" / "home"
+    provider = start(HOME=str(home), XDG_STATE_HOME="", OPENFUNNEL_LEDGER="", CI=ci)
+    provider.configure(userId=ORCHESTRATOR, apiKey=PROVISIONER_KEY, baseUrl=api)
+    for name in ("alice", "bob"):
+        provider.create({"email": f"{name}@a.com", "internal_email": f"{name}@orchestrator.com"})
+    assert [w.startswith("The ledger is at its default place") for w in provider.engine.warnings] == [True] * warned
+    [ledger] = home.rglob("ledger.db")
+    assert oct(ledger.stat().st_mode & 0o777) == "0o600"
+    assert oct(ledger.parent.stat().st_mode & 0o777) == "0o700"

@@ -1,0 +1,257 @@
+"""A ledger, the processes that use it and die, and what Pulumi's stacks hold: for the state machine."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from unittest.mock import patch
+
+from pulumi_openfunnel import __main__, shared
+from pulumi_openfunnel.errors import ProvisioningError
+from pulumi_openfunnel.intents import Intent
+from pulumi_openfunnel.keys import ProvisionedKey
+from pulumi_openfunnel.ledger import Identity, Ledger, Row
+from pulumi_openfunnel.ledger_command import OLD_KEY
+from pulumi_openfunnel.operation import SILENT
+from pulumi_openfunnel.provisioning import EndUser, _ask
+from pulumi_openfunnel.sealing import Seal, seals
+from pulumi_openfunnel.settings import LEDGER_KEY, Settings
+from pulumi_openfunnel.simulator import Account, Entry
+
+from .core import Kept, OpenFunnel, kept
+
+CRASHES = ("begun", "dropped", "unkept", "kept", "issued", "unstated")
+"""Where a create dies: its row written; its first request lost and a second one to be written down; an answer read, and
+not kept; kept, and not believed; believed; handed over, and not in the state."""
+
+
+class Died(BaseException):
+    """The process is no more: nothing in it may catch this."""
+
+
+class MortalLedger(Ledger):
+    """A ledger whose process dies at a named point, as a thrown exception: what is on the disk stays."""
+
+    dies: str | None = None
+
+    def die(self) -> None:
+        """Let go of what a dead process holds, as the system does; its lock's file stays."""
+        self._db.close()
+        if self._run is not None:
+            os.close(self._run._descriptor)
+
+    def begin(self, identity: Identity) -> tuple[Row, bool]:
+        row, mine = super().begin(identity)
+        self._die_at("begun", reached=mine)
+        return row, mine
+
+    def sending(self, row: Row) -> None:
+        self._die_at("dropped")
+        super().sending(row)
+
+    def answered(self, row: Row, sealed: bytes, key_id: str) -> None:
+        self._die_at("unkept")
+        super().answered(row, sealed, key_id)
+        self._die_at("kept")
+
+    def issued(self, row: Row, fingerprint: str) -> Row | None:
+        other = super().issued(row, fingerprint)
+        self._die_at("issued")
+        return other
+
+    def _die_at(self, point: str, *, reached: bool = True) -> None:
+        if reached and self.dies == point:
+            raise Died(point)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A resource of a stack: whose user it is, and its key, which ``repr`` does not show."""
+
+    user: EndUser
+    key: ProvisionedKey = field(repr=False)
+
+
+@dataclass
+class Orphan:
+    """Another process whose engine was killed: it lives, and waits for an answer that no state gets."""
+
+    ledger: MortalLedger
+    row: Row
+    settings: Settings
+    user: EndUser
+
+
+class World:
+    """Everything that lasts, and who works on it. The ledger's file may be lost or put back, so that excuses are kept.
+
+    Args:
+        api: the server; the world is a new customer of it.
+        directory: where it may have one for its ledger.
+
+    Attributes:
+        settings: as the stacks' configuration has them now.
+        stacks: the resources of each stack by name.
+        orphan: at most one.
+        excuses: how often a user may have been created once more, by internal email, for a reason that nobody can help.
+        gone: how many keys nobody could have kept.
+    """
+
+    def __init__(self, api: OpenFunnel, directory: Path) -> None:
+        self.api = api
+        customer = api.customer()
+        directory = directory / customer.domain
+        self.path = directory / "ledger.db"
+        self.settings = Settings(
+            customer.email, customer.domain, api.base_url, customer.api_key, timeout=20, ledger=self.path
+        )
+        self.stacks: dict[str, dict[str, Held]] = {"dev": {}, "prod": {}}
+        self.orphan: Orphan | None = None
+        self.excuses: Counter[str] = Counter()
+        self.gone = 0
+        self._secrets = [self._secret]
+        self._aside = directory / "aside"
+        self._backup: bytes | None = None
+        self._read: tuple[tuple[bytes, int], list[Kept]] | None = None
+        self.ledger = self._opened()
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What this customer asked for."""
+        return self.api.entries(self.settings.user_id)
+
+    @property
+    def at_hand(self) -> list[Seal]:
+        return seals(self.settings.ledger_key, self.settings.api_key)
+
+    def rows(self) -> list[Kept]:
+        """The ledger's rows, opened with whatever key there ever was."""
+        now = self.path.read_bytes(), len(self._secrets)
+        if self._read is None or self._read[0] != now:
+            self._read = now, kept(self.path, self._aside, [Seal(secret) for secret in self._secrets])
+            shutil.rmtree(self._aside)
+        return self._read[1]
+
+    def end(self) -> None:
+        """Every process ends."""
+        self.orphan_dies()
+        shared._ledgers.pop(self.path)
+        self.ledger.die()
+
+    def restart(self) -> None:
+        """The process dies, and the next one opens the ledger."""
+        self.ledger.die()
+        self.ledger = self._opened()
+
+    # The orphan
+
+    def orphan_begins(self, user: EndUser) -> None:
+        """Another process gets as far as its request, when the ledger lets it."""
+        ledger = MortalLedger(self.path)
+        row, mine = ledger.begin(self.identity(user))
+        if mine:
+            self.orphan = Orphan(ledger, row, self.settings, user)
+        else:
+            ledger.die()
+
+    def orphan_answers(self) -> None:
+        """Its answer comes, and no state hears of it."""
+        orphan = self.orphan
+        if orphan is None:
+            raise AssertionError("there is one")
+        intent = Intent(orphan.ledger, orphan.row, Seal(self._sealing(orphan.settings)), SILENT)
+        known = orphan.ledger._file == orphan.ledger.path.stat() if self.path.exists() else False
+        before = len(self.entries)
+        with contextlib.suppress(ProvisioningError):
+            _ask(orphan.settings, orphan.user.internal_email, intent, SILENT)
+        if not known and any(entry.done for entry in self.entries[before:]):
+            self.forgotten(orphan.user)
+        self.orphan_dies()
+
+    def orphan_dies(self) -> None:
+        if self.orphan is not None:
+            self.orphan.ledger.die()
+            self.orphan = None
+
+    # Keys and files
+
+    def forgotten(self, user: EndUser) -> None:
+        """A user was created whose key nobody could keep."""
+        self.excuses[user.internal_email] += 1
+        self.gone += 1
+
+    def rotate_provisioner_key(self, number: int) -> None:
+        """OpenFunnel gives the customer another key, and the configuration follows."""
+        accounts, email = self.api.accounts._accounts, self.settings.user_id
+        accounts.pop(str(self.settings.api_key))
+        key = f"of_rotated_{number}_{email}"
+        accounts[key] = Account(email, key)
+        self._set(replace(self.settings, api_key=key))
+
+    def rotate_ledger_key(self, number: int) -> None:
+        self._set(replace(self.settings, ledger_key=number.to_bytes(32, "big")))
+
+    def rekey(self) -> None:
+        """The command, once for each key that there was."""
+        for secret in self._secrets:
+            old = base64.b64encode(secret).decode() if secret[:1] == b"\0" else secret.decode()
+            environment = {OLD_KEY: old, "OPENFUNNEL_API_KEY": str(self.settings.api_key)}
+            if self.settings.ledger_key is not None:
+                environment[LEDGER_KEY] = base64.b64encode(self.settings.ledger_key).decode()
+            with patch.dict(os.environ, environment), contextlib.redirect_stdout(io.StringIO()):
+                __main__.main(["ledger", "--file", str(self.path), "rekey"])
+
+    def back_up(self) -> None:
+        self._backup = self.path.read_bytes()
+
+    def put_back(self, *, lost: bool) -> bool:
+        """The file is lost, or an older copy of it is put back when there is one; whether there is.
+
+        Whatever was created may be created again.
+        """
+        self.excuses.update({str(entry.email): 1 for entry in self.entries if entry.done})
+        aside, copied = self.path.with_suffix(".copy"), not lost and self._backup is not None
+        self.ledger.die()
+        self.path.unlink()
+        if not lost and self._backup is not None:
+            aside.write_bytes(self._backup)
+            aside.rename(self.path)
+        self.ledger = self._opened()
+        return copied
+
+    def revoke(self, user: EndUser) -> None:
+        """OpenFunnel refuses the user's key, if there is one."""
+        if self.api.key(user.internal_email) is not None:
+            self.api.accounts.revoke(user.internal_email)
+
+    def identity(self, user: EndUser) -> Identity:
+        return Identity(self.settings.base_url, self.settings.user_id, user.internal_email, user.email)
+
+    def held(self) -> Iterator[Held]:
+        """What all stacks hold."""
+        for stack in self.stacks.values():
+            yield from stack.values()
+
+    @property
+    def _secret(self) -> bytes:
+        return self._sealing(self.settings)
+
+    @staticmethod
+    def _sealing(settings: Settings) -> bytes:
+        return settings.ledger_key or str(settings.api_key).encode()
+
+    def _set(self, settings: Settings) -> None:
+        self.settings = settings
+        self._secrets.append(self._secret)
+
+    def _opened(self) -> MortalLedger:
+        ledger = MortalLedger(self.path)
+        shared._ledgers[self.path] = ledger
+        return ledger

@@ -1,0 +1,167 @@
+"""Other runs and other threads that are at the same user."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pulumi_openfunnel import provisioning, shared
+from pulumi_openfunnel.client import BALANCE
+from pulumi_openfunnel.errors import InProgress, Stopped, UserExists
+from pulumi_openfunnel.ledger import Identity, Ledger, Row
+from pulumi_openfunnel.operation import Operation
+from pulumi_openfunnel.provisioning import provision
+from pulumi_openfunnel.sealing import Seal
+
+from ..servers import (
+    INTERNAL_EMAIL,
+    ORCHESTRATOR,
+    PROVISIONER_KEY,
+    USER_KEY,
+    Request,
+    ScriptedServer,
+    answer,
+    hides_keys,
+)
+from .test_ledger import ASKER
+from .test_recall import ALICE, NEW_KEY, Console, another_process, created, creates, failure, scripted, settings_for
+from .test_runs import PROCESS_ENDS, line, process, tell
+
+ASKER_THAT_ANSWERS = """
+import sys
+from pathlib import Path
+from pulumi_openfunnel.ledger import Identity, Ledger
+from pulumi_openfunnel.sealing import Seal
+ledger, identity, seal = Ledger(Path(sys.argv[1])), Identity(*sys.argv[2:6]), Seal(sys.argv[6].encode())
+row, mine = ledger.begin(identity)
+print(mine, flush=True)
+if sys.stdin.readline():
+    ledger.answered(row, seal.seal(sys.argv[7].encode(), identity.bound), seal.key_id)
+    ledger.issued(row, sys.argv[8])
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console()
+
+
+@pytest.fixture(autouse=True)
+def _own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(provisioning, "_LOOK", 0.1)
+    yield
+    another_process()
+    for client in shared._clients.values():
+        client.close()
+    shared._clients.clear()
+    shared._paces.clear()
+
+
+class TestAnotherRun:
+    """Another process that is at the same user."""
+
+    def _arguments(self, server: ScriptedServer, path: Path) -> list[str]:
+        return [str(path), server.base_url, ORCHESTRATOR, INTERNAL_EMAIL, ALICE.email]
+
+    def test_its_answer_is_waited_for(self, server: ScriptedServer, path: Path, console: Console) -> None:
+        """This run waits, says so, and then uses the other one's key, without a request of its own."""
+        scripted(server, created(NEW_KEY))
+        body = created().partition(b"\r\n\r\n")[2].decode()
+        more = [PROVISIONER_KEY, body, "c7785caa04caacfa"]
+        with process(ASKER_THAT_ANSWERS, *self._arguments(server, path), *more) as child:
+            assert line(child) == "True"
+
+            def progress(text: str) -> None:
+                console.progress.append(text)
+                if len(console.progress) == 1:
+                    tell(child)
+
+            operation = Operation(progress=progress)
+            assert provision(settings_for(server.base_url, path, timeout=20), ALICE, operation).api_key == USER_KEY
+        assert creates(server) == 0
+        waiting = f"{INTERNAL_EMAIL}: another run is asking for it. Waiting for its answer."
+        assert set(console.progress) == {waiting}
+
+    def test_it_is_not_waited_for_for_ever(self, server: ScriptedServer, path: Path) -> None:
+        """After openfunnel:timeout the run gives up, with one line and without a request."""
+        with process(ASKER, *self._arguments(server, path)) as child:
+            assert line(child) == "True"
+            started = time.monotonic()
+            message = failure(settings_for(server.base_url, path, timeout=0.6), InProgress)
+            assert 0.5 < time.monotonic() - started < 3
+        assert message.startswith(f"{INTERNAL_EMAIL}: another run is asking for it right now. Nothing was asked for.")
+        assert server.requests == []
+
+    def test_a_stop_ends_the_wait(self, server: ScriptedServer, path: Path) -> None:
+        """A cancelled operation does not wait for another run."""
+        with process(ASKER, *self._arguments(server, path)) as child:
+            assert line(child) == "True"
+            with pytest.raises(Stopped) as caught:
+                provision(settings_for(server.base_url, path), ALICE, Operation(stopping=lambda: True))
+        assert hides_keys(caught.value)
+        assert server.requests == []
+
+    def test_a_dead_one_is_taken_over(self, server: ScriptedServer, path: Path) -> None:
+        """When the other run is killed, this one asks; and what OpenFunnel refuses then was probably its user."""
+        with process(ASKER, *self._arguments(server, path)) as child:
+            assert line(child) == "True"
+            killer = threading.Timer(0.2, child.kill)
+            killer.start()
+            scripted(server, answer(409))
+            message = failure(settings_for(server.base_url, path, timeout=20), UserExists)
+            child.wait(PROCESS_ENDS)
+        assert "A request of an earlier run, whose answer was lost, probably created it." in message
+        assert creates(server) == 1
+
+
+class TestAnotherThread:
+    """Another thread of this process that is at the same user."""
+
+    def test_threads_of_one_process_ask_once(self, server: ScriptedServer, path: Path) -> None:
+        """Of several threads that provision the same user one asks, and all get its key."""
+
+        def script(request: Request) -> Iterable[bytes]:
+            time.sleep(0.2)
+            return [answer(200, {}) if request.path == BALANCE else created()]
+
+        server.script = script
+        keys: list[str] = []
+        settings = settings_for(server.base_url, path)
+        threads = [threading.Thread(target=lambda: keys.append(provision(settings, ALICE).api_key)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert keys == [USER_KEY] * 4
+        assert creates(server) == 1
+
+    def test_a_thread_that_is_done_in_that_moment_is_not_overlooked(
+        self, server: ScriptedServer, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """When another thread's answer is believed right after this one found it asking, this one gets the key."""
+        settings = settings_for(server.base_url, path)
+        identity = Identity(settings.base_url, settings.user_id, ALICE.internal_email, ALICE.email)
+        ledger, seal, begin = shared.ledger_at(path), Seal(PROVISIONER_KEY.encode()), Ledger.begin
+        row, _ = ledger.begin(identity)
+
+        def begin_then(self: Ledger, identity: Identity) -> tuple[Row, bool]:
+            found = begin(self, identity)
+            if not found[0].holds_key:
+                ledger.answered(row, seal.seal(created().partition(b"\r\n\r\n")[2], identity.bound), seal.key_id)
+                ledger.issued(row, "c7785caa04caacfa")
+            return found
+
+        scripted(server, answer(500))
+        monkeypatch.setattr(Ledger, "begin", begin_then)
+        assert provision(settings, ALICE).api_key == USER_KEY
+        assert creates(server) == 0
