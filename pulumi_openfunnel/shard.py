@@ -5,6 +5,7 @@ The path of this module and the name of the class are in every state, as those o
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -39,7 +40,7 @@ OUTPUTS = ("users", "api_keys", "failed", "failed_at", "roster", "orchestrator")
 
 # More than there are requests in flight, so that one user's writing does not keep another one's request waiting.
 _pool = ThreadPoolExecutor(48, thread_name_prefix="openfunnel")
-_OPERATION = replace(engine.OPERATION, gives_up=True)
+_FINGERPRINT = re.compile(r" \([0-9a-f]{16}\)")
 _refused: dict[Settings, OpenFunnelError] = {}  # what concerns all users of the same credentials
 
 
@@ -97,6 +98,19 @@ class ShardProvider(ResourceProvider):
         with tally.verb():
             for email in _props.get("users") or {}:
                 _release(email, _props)
+
+
+def _gathered(severity: str) -> Callable[[str], None]:
+    """Says what a use case says of one user, once, of all the users that it is true of."""
+
+    def gather(message: str) -> None:
+        who, _, rest = message.partition(": ")
+        tally.gather(severity, "", who, f": {_FINGERPRINT.sub('', rest)}")
+
+    return gather
+
+
+_OPERATION = replace(engine.OPERATION, warn=_gathered("WARNING"), info=_gathered("INFO"), gives_up=True)
 
 
 def _internal_emails(inputs: dict[str, Any], domain: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from . import engine
 
 _SHOWN = 10  # names that a line holds
 _LAST = 0.15  # seconds after which no further verb is expected
+_LAST_TO_WARN = 1.0  # the same, when what is said is better said once than soon
 
 _changed = threading.Condition()
 _verbs = 0  # of all rosters, that run now
@@ -33,7 +34,7 @@ def verb() -> Iterator[None]:
         with _changed:
             _verbs -= 1
             quiet = _verbs == 0 and bool(_said or _counts)
-            if quiet and not _changed.wait_for(lambda: _verbs > 0, _LAST):
+            if quiet and not _changed.wait_for(lambda: _verbs > 0, _LAST_TO_WARN if _said else _LAST):
                 _say()
 
 

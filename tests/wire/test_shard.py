@@ -125,6 +125,16 @@ def test_many_that_leave_are_one_warning(shard: Provider, later: Provider) -> No
     assert " and 30 more. They live on" in warning
 
 
+def test_keys_from_the_ledger_are_one_line(shard: Provider, later: Provider, accounts: Accounts) -> None:
+    """A killed update, or a move into a roster, is no line a user."""
+    shard.create(checked(shard))
+    later.create(checked(later))
+    assert len(accounts.record.entries) == 4
+    [line] = [message for _, message in later.engine.logs if "came from the ledger" in message]
+    assert line.startswith("4 users: user0@orchestrator.com, user1@orchestrator.com, ")
+    assert line.endswith(": its key came from the ledger; OpenFunnel was not asked for another.")
+
+
 def test_a_refresh_sees_who_was_revoked(shard: Provider, accounts: Accounts) -> None:
     """User by user; one warning names them, and the state keeps everybody."""
     _, outs = shard.create(checked(shard))
