@@ -1,0 +1,1 @@
+"""A stack without resources: what the Pulumi CLI and Python's start cost."""
