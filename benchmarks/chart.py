@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 _COLOURS = ("#9ec5fe", "#4c8dff", "#8250df", "#d4518c")  # by size, smallest first; they hold on white and on black
 _TEXT = "#6e7781"  # as contrasting on white as on black
 _LINE = "#8c959f"
-_WIDTH, _LEFT, _RIGHT, _TOP = 860, 250, 70, 62
+_WIDTH, _LEFT, _RIGHT, _TOP = 880, 260, 70, 62
 _BAR, _GAP = 13, 14  # heights of a bar, and of the space between two groups
 
 

@@ -23,7 +23,7 @@ record shows exactly those users. Pulumi's rows keep the keys, encrypted, in a s
 
 - **dynamic provider, as documented**: a class in the program that calls `httpx.post`. Its `refresh` asks nobody.
   Pulumi's SDK nests a call deeper with each provider of that kind that it serializes, so a program of some 300 users
-  ends in a RecursionError; *recursion limit raised* is the same program after `sys.setrecursionlimit(100_000)`.
+  ends in a RecursionError; *deeper recursion* is the same program after `sys.setrecursionlimit(100_000)`.
 - **the leanest dynamic provider**: a class in a module of its own, one client, one secret output and nothing else: no
   checks, no retries, no record of what was issued. Its `refresh` asks nobody.
 - **ProvisionedUser** and **ProvisionedUsers**: this package. Their `refresh` tries every key.
@@ -132,7 +132,7 @@ def spelled(spread: Spread | None, unit: float = 1, digits: int = 2) -> str:
     if spread is None:
         return ""
     least, middle = (f"{number / unit:,.{digits}f}" for number in (spread.least, spread.middle))
-    return least if spread.least == spread.middle else f"{least} ({middle})"
+    return least if least == middle else f"{least} ({middle})"
 
 
 def _of_size(summary: Summary, size: int) -> list[str]:

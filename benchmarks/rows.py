@@ -35,7 +35,7 @@ EMPTY = Row("empty", "an empty stack", ("empty.py",), least=0, most=0)
 DOCUMENTED = Row("documented", "dynamic provider, as documented", ("documented.py",))
 DEEP = Row(
     "documented-deep",
-    "documented, recursion limit raised",
+    "documented, deeper recursion",
     ("documented.py",),
     least=300,
     environment={"RECURSION_LIMIT": "100000"},

@@ -88,6 +88,9 @@ class Provider:
     def delete(self, id_: str, outs: dict[str, Any]) -> None:
         self._stub.Delete(provider_pb2.DeleteRequest(id=id_, urn=URN, properties=self._props(outs)))
 
+    def cancel(self) -> None:
+        self._stub.Cancel(empty_pb2.Empty(), timeout=5)
+
     def close(self) -> None:
         self._channel.close()
         self.process.kill()

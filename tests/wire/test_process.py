@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -138,3 +140,38 @@ def test_a_ci_runners_default_ledger_is_warned_of(
     [ledger] = home.rglob("ledger.db")
     assert oct(ledger.stat().st_mode & 0o777) == "0o600"
     assert oct(ledger.parent.stat().st_mode & 0o777) == "0o700"
+
+
+def test_the_engines_cancel_stops_requests_and_not_answers(start: Start, server: ScriptedServer) -> None:
+    """It is heard while more verbs run than the SDK has workers for; what is on its way is finished and recorded."""
+
+    def held(request: Request) -> Iterator[bytes]:
+        if request.method == "GET":
+            yield answer(500)
+            return
+        server.released.wait()
+        email = json.loads(request.body)["email"]
+        yield answer(200, {"id": 1, "email": email, "api_key": f"of_key_of_{email}"})
+
+    server.script = held
+    provider = start()
+    provider.configure(userId=ORCHESTRATOR, apiKey=PROVISIONER_KEY, baseUrl=server.base_url)
+    users = [{"email": f"user{n}@a.com", "internal_email": f"user{n}@orchestrator.com"} for n in range(7)]
+    provider.check({"email": "user0@a.com"})  # the engine checks before it creates
+    asked = len(server.requests) + 6
+    with ThreadPoolExecutor(6) as pool:
+        running = [pool.submit(provider.create, user) for user in users[:6]]
+        while len(server.requests) < asked:
+            assert not any(verb.done() for verb in running)
+            time.sleep(0.01)
+        provider.cancel()
+        with pytest.raises(grpc.RpcError) as stopped:
+            provider.create(users[6])
+        server.released.set()
+        assert sorted(verb.result()[1]["api_key"] for verb in running) == [
+            f"of_key_of_user{n}@orchestrator.com" for n in range(6)
+        ]
+    assert stopped.value.details() == (
+        "user6@orchestrator.com: no further request was started: the operation was cancelled. Run pulumi up again."
+    )
+    assert len(server.requests) == asked
