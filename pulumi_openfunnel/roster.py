@@ -19,7 +19,7 @@ from .resources import refuse_import
 from .shard import ShardProvider
 
 SHARDS = 32
-"""Part of every URN, so it never changes; chosen by measurement, see docs/performance.md."""
+"""Part of every URN, so it never changes once released; what speaks for more and for fewer: docs/performance.md."""
 
 _SHOWN = 10  # addresses that a line holds
 

@@ -138,10 +138,12 @@ def _internal_emails(inputs: dict[str, Any], domain: str) -> dict[str, str]:
 
 def _check_new(settings: Settings, olds: dict[str, str], inputs: dict[str, Any]) -> None:
     """Raise what would fail at create for users that are not there yet, as far as it is known."""
-    from . import keys
-
     adopted = inputs.get("existing_api_keys") or {}
     new = {email: user for email, user in inputs["internal_emails"].items() if olds.get(email) != user}
+    if not new:
+        return  # a preview of nothing new need not load what makes requests
+    from . import keys
+
     for email, internal_email in new.items():
         stack.check_ledger(settings, {"email": email, "internal_email": internal_email})
         if not contains_unknowns(adopted) and email in adopted:
