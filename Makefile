@@ -1,7 +1,7 @@
 # Every target makes and reuses .venv and, where it needs one, a Pulumi CLI (see tools/engine/install).
 PYTHON ?= python3
 VENV := .venv
-JOBS ?= 3
+JOBS ?= 4
 BIN := $(VENV)/bin
 WITH_ENGINE := engine="$$(tools/engine/install | tail -n 1)" && test -n "$$engine" && PATH="$$engine:$$PATH"
 
@@ -24,7 +24,7 @@ demo: $(VENV)/installed
 test: check
 	@tools/strace/install
 	$(WITH_ENGINE) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
-	$(WITH_ENGINE) $(BIN)/python tools/faults --short
+	$(WITH_ENGINE) $(BIN)/python tools/faults --short --runs 2
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
