@@ -1,7 +1,7 @@
 # Every target makes and reuses .venv and, where it needs one, a Pulumi CLI (see tools/engine/install).
 PYTHON ?= python3
 VENV := .venv
-JOBS ?= 4
+JOBS ?= 3
 BIN := $(VENV)/bin
 WITH_ENGINE := engine="$$(tools/engine/install | tail -n 1)" && test -n "$$engine" && PATH="$$engine:$$PATH"
 
