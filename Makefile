@@ -59,4 +59,5 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	@echo 'Installing into $(VENV) ...' >&2
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m compileall -q pulumi_openfunnel
 	@touch $@

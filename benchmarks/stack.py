@@ -121,8 +121,9 @@ def _ended(process: subprocess.Popen[bytes]) -> int:
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without what would configure Pulumi or OpenFunnel, or send requests through a proxy."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OPENFUNNEL_", "PULUMI_"))}
+    """The environment without what would configure Pulumi, OpenFunnel or Python, or send requests through a proxy."""
+    ours = ("OPENFUNNEL_", "PULUMI_", "PYTHON")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return kept | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from . import late, mapping
+from . import documents, late, mapping
 from .errors import InvalidInput
 from .program import Holder, Program, destination, parent_of
 from .resources import refuse_import
@@ -68,6 +68,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
         given = pulumi.Output.from_input(emails if self._emails is None else None)
         made_of = _together([given, *map(pulumi.Output.from_input, (prefixes, email_mapping, orchestrator))])
         by_shard: pulumi.Output[_Opaque] = made_of.apply(lambda found: self._claimed(opts, *found.value))
+        adopted = self._adopted(existing_api_keys, by_shard)
         numbers = range(SHARDS) if self._emails is None else sorted({shard_of(email) for email in self._emails})
         self._shards = {
             number: _Shard(
@@ -76,7 +77,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
                     "roster": name,
                     "emails": by_shard.apply(partial(_emails_of, number)),
                     "prefixes": by_shard.apply(partial(_prefixes_of, number)),
-                    "existing_api_keys": _of_shard(existing_api_keys, by_shard, number),
+                    "existing_api_keys": _secret(adopted, partial(_keys_of, number)),
                     "email_mapping": email_mapping,
                     "orchestrator": orchestrator,
                 },
@@ -84,23 +85,25 @@ class ProvisionedUsers(pulumi.ComponentResource):
             )
             for number in numbers
         }
-        self._verdict: pulumi.Output[None] = self._of_shards("standing").apply(self._judge)
+        self._verdict: pulumi.Output[None] = _together(
+            [self._of_shards("opened_users"), self._of_shards("failed_now")]
+        ).apply(self._judge)
         self.register_outputs({})
 
     @cached_property
     def users(self) -> pulumi.Output[dict[str, dict[str, str]]]:
         """By email: ``id``, ``internal_email``, ``key_fingerprint``, ``key_status``."""
-        return self._of_shards("users").apply(_merged)
+        return self._of_shards("opened_users").apply(_merged)
 
     @cached_property
     def api_keys(self) -> pulumi.Output[dict[str, str]]:
         """By email, the user's key; a secret."""
-        return pulumi.Output.secret(self._of_shards("api_keys").apply(_merged))
+        return pulumi.Output.secret(self._of_shards("opened_keys").apply(_merged))
 
     @cached_property
     def failed(self) -> pulumi.Output[dict[str, str]]:
         """By email, why the user is not there."""
-        return self._of_shards("failed").apply(_merged)
+        return self._of_shards("opened_failed").apply(_merged)
 
     def __getitem__(self, email: str) -> RosterUser:
         """One user, with the outputs of a ``ProvisionedUser``; case does not matter.
@@ -137,37 +140,64 @@ class ProvisionedUsers(pulumi.ComponentResource):
                 shard[1][email] = prefix
         return _Opaque(by_shard)
 
+    def _adopted(self, keys: Any, by_shard: pulumi.Output[_Opaque]) -> pulumi.Output[_Opaque] | None:
+        """By shard, the keys to adopt; secret, when the program gave them so."""
+        if keys is None:
+            return None
+
+        def split(found: _Opaque) -> _Opaque:
+            given, parts = found.value
+            emails = [email for shard in parts.value.values() for email in shard[0]]
+            adopted: dict[int, dict[str, str]] = {}
+            for email, key in _respelled(self._name, "existing_api_keys", given, emails).items():
+                adopted.setdefault(shard_of(email), {})[email] = key
+            return _Opaque(adopted)
+
+        return _together([pulumi.Output.from_input(keys), by_shard]).apply(split)
+
     def _of_shards(self, name: str) -> pulumi.Output[_Opaque]:
         """An output of every shard."""
         return _together([getattr(shard, name) for shard in self._shards.values()])
 
     async def _judge(self, found: _Opaque) -> None:
         """Fail, at the end, when users failed in this very update."""
-        failed = _merged(_Opaque([standing.value[1] for standing in found.value]))
+        users, failed = map(_merged, found.value)
         if failed:
-            succeeded = sum(standing.value[0] for standing in found.value)
-            self.program.failures += _verdict(self._name, succeeded, failed)
+            self.program.failures += _verdict(self._name, len(users), failed)
             await late.fail(self.program.failures)
 
 
 class _Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
-    users: pulumi.Output[dict[str, dict[str, str]]]
-    api_keys: pulumi.Output[dict[str, str]]
-    failed: pulumi.Output[dict[str, str]]
+    """Some users, by email: documents (see ``documents``); what mocks give may be maps."""
+
+    users: pulumi.Output[Any]
+    api_keys: pulumi.Output[Any]
+    failed: pulumi.Output[Any]
     failed_at: pulumi.Output[float]
-    standing: pulumi.Output[_Opaque]
 
     def __init__(self, name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
         props = dict.fromkeys(("users", "api_keys", "failed", "failed_at")) | inputs
         secret = pulumi.ResourceOptions(additional_secret_outputs=["api_keys", "existing_api_keys"])
         super().__init__(ShardProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
-        # How many users there are, and who failed in this very update: what the state tells of an earlier one is not
-        # in the way of this one.
+
+    @cached_property
+    def opened_users(self) -> pulumi.Output[_Opaque]:
+        return self.users.apply(_opened)
+
+    @cached_property
+    def opened_keys(self) -> pulumi.Output[_Opaque]:
+        return self.api_keys.apply(_opened)
+
+    @cached_property
+    def opened_failed(self) -> pulumi.Output[_Opaque]:
+        return self.failed.apply(_opened)
+
+    @cached_property
+    def failed_now(self) -> pulumi.Output[_Opaque]:
+        """Who failed in this very update: what the state tells of an earlier one is not in the way of this one."""
         started = Program.current().started
-        self.standing = _together([self.users, self.failed, self.failed_at]).apply(
-            lambda found: _Opaque(
-                (len(found.value[0] or ()), found.value[1] if (found.value[2] or 0) >= started else {})
-            )
+        return _together([self.failed, self.failed_at]).apply(
+            lambda found: _opened(found.value[0] if (found.value[1] or 0) >= started else None)
         )
 
 
@@ -198,26 +228,24 @@ class RosterUser:
     @property
     def api_key(self) -> pulumi.Output[str]:
         """The user's key, a secret."""
-        return pulumi.Output.secret(self._of(self._shard.api_keys))
+        return pulumi.Output.secret(self._of(self._shard.opened_keys, lambda key: key))
 
     def _of_user(self, name: str) -> pulumi.Output[str]:
-        return self._of(self._shard.users.apply(lambda users: _column(users, name)))
+        return self._of(self._shard.opened_users, lambda user: user[name])
 
-    def _of(self, values: pulumi.Output[dict[str, str] | None]) -> pulumi.Output[str]:
-        """This user's of the shard's values."""
-        return _together([values, self._shard.standing]).apply(self._read)
+    def _of(self, by_email: pulumi.Output[_Opaque], read: Callable[[Any], str]) -> pulumi.Output[str]:
+        """What is read of this user's part of the shard's values."""
+        return _together([by_email, self._shard.failed_now]).apply(partial(self._read, read))
 
-    def _read(self, found: _Opaque) -> Any:
-        values, standing = found.value
-        if values is None or self.email in values:  # None under mocks
-            return (values or {}).get(self.email)
-        if self.email in standing.value[1]:
+    def _read(self, read: Callable[[Any], str], found: _Opaque) -> Any:
+        by_email, failed = found.value
+        if by_email.value is None:
+            return None  # under mocks
+        if self.email in by_email.value:
+            return read(by_email.value[self.email])
+        if self.email in (failed.value or {}):
             return late.fail(self._roster.program.failures)
         return _unknown()  # the shard was left out of this update
-
-
-def _column(users: dict[str, dict[str, str]] | None, name: str) -> dict[str, str] | None:
-    return None if users is None else {email: user[name] for email, user in users.items()}
 
 
 def shard_of(email: str) -> int:
@@ -270,27 +298,24 @@ def _spelling(email: str) -> str:
     return str(mapping.normalize(email))
 
 
-def _emails_of(number: int, by_shard: _Opaque) -> list[str]:
-    emails: list[str] = by_shard.value[number][0]
-    return emails
+def _emails_of(number: int, by_shard: _Opaque) -> str | None:
+    return documents.dump(by_shard.value[number][0])
 
 
-def _prefixes_of(number: int, by_shard: _Opaque) -> dict[str, str] | None:
-    return by_shard.value[number][1] or None
+def _prefixes_of(number: int, by_shard: _Opaque) -> str | None:
+    return documents.dump(by_shard.value[number][1] or None)
 
 
-def _of_shard(keys: Any, by_shard: pulumi.Output[_Opaque], number: int) -> pulumi.Output[Any] | None:
-    """The keys to adopt in one shard, as a secret."""
-    if keys is None:
-        return None
-    found = _together([pulumi.Output.from_input(keys), by_shard])
-    return pulumi.Output.secret(found.apply(lambda found: _adopted(found, number)))
+def _secret(by_shard: pulumi.Output[_Opaque] | None, read: Callable[[_Opaque], str | None]) -> Any:
+    return None if by_shard is None else pulumi.Output.secret(by_shard.apply(read))
 
 
-def _adopted(found: _Opaque, number: int) -> dict[str, str] | None:
-    keys, by_shard = found.value
-    mine = set(by_shard.value[number][0])
-    return {_spelling(email): key for email, key in (keys or {}).items() if _spelling(email) in mine} or None
+def _keys_of(number: int, by_shard: _Opaque) -> str | None:
+    return documents.dump(by_shard.value.get(number))
+
+
+def _opened(document: Any) -> _Opaque:
+    return _Opaque(documents.load(document))
 
 
 @dataclass(frozen=True)
@@ -313,7 +338,7 @@ def _and_then(output: pulumi.Output[Any], values: _Opaque) -> pulumi.Output[_Opa
 
 
 def _merged(parts: _Opaque) -> dict[str, Any]:
-    return {email: value for part in parts.value for email, value in (part or {}).items()}
+    return {email: value for part in parts.value for email, value in (part.value or {}).items()}
 
 
 def _unknown() -> pulumi.Output[Any]:

@@ -25,7 +25,7 @@ from pulumi.dynamic import (
 )
 from pulumi.output import UNKNOWN
 
-from . import engine, stack, tally
+from . import documents, engine, stack, tally
 from .errors import CredentialsRefused, InvalidInput, InvalidSetting, NotAProvisioner, OpenFunnelError
 
 if TYPE_CHECKING:
@@ -56,48 +56,54 @@ class ShardProvider(ResourceProvider):
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Check every address; compute the internal emails."""
-        inputs = stack.pick(news, INPUTS)
+        inputs, olds = documents.opened(stack.pick(news, INPUTS)), documents.opened(_olds)
         if any(contains_unknowns(inputs.get(name)) for name in ("emails", "prefixes", "email_mapping", "orchestrator")):
-            return CheckResult(inputs | {"internal_emails": UNKNOWN}, [])
+            return CheckResult(documents.closed(inputs | {"internal_emails": UNKNOWN}), [])
         try:
             settings = stack.settings_of(inputs)
             inputs["internal_emails"] = _internal_emails(inputs, settings.domain)
-            _check_new(settings, _olds.get("internal_emails") or {}, inputs)
+            _check_new(settings, olds.get("internal_emails") or {}, inputs)
         except OpenFunnelError as error:
             return CheckResult({}, [CheckFailure("", str(error))])
-        return CheckResult(inputs, [])
+        return CheckResult(documents.closed(inputs), [])
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare users by what they are, not by how the roster spells them; those that failed are tried again."""
-        replaces = ["orchestrator"] if _olds.get("orchestrator") != _news.get("orchestrator") else []
-        changes = bool(replaces) or contains_unknowns(_news) or bool(_olds.get("failed")) or _moves(_olds, _news)
+        olds, news = documents.opened(_olds), documents.opened(_news)
+        replaces = ["orchestrator"] if olds.get("orchestrator") != news.get("orchestrator") else []
+        changes = bool(replaces) or contains_unknowns(_news) or bool(olds.get("failed")) or _moves(olds, news)
         return DiffResult(changes=changes, replaces=replaces, delete_before_replace=False)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Get every user's key."""
         with tally.verb():
-            return CreateResult(props["roster"], _provisioned({}, props))
+            return CreateResult(props["roster"], documents.closed(_provisioned({}, documents.opened(props))))
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Try every user's key; what is not known leaves the state as it is."""
+        outs = documents.opened(props)
         with tally.verb():
-            users = _by_email(props["users"], lambda email: _seen(email, props))
-        inputs = {"emails": sorted(users), "internal_emails": {e: user["internal_email"] for e, user in users.items()}}
-        return ReadResult(id_, props | {"users": users}, inputs | stack.pick(props, ("roster", "orchestrator")))
+            outs["users"] = _by_email(outs["users"], lambda email: _seen(email, outs))
+        internal_emails = {email: user["internal_email"] for email, user in outs["users"].items()}
+        inputs = {"emails": sorted(internal_emails), "internal_emails": internal_emails}
+        inputs |= stack.pick(props, ("roster", "orchestrator"))
+        return ReadResult(id_, documents.closed(outs), documents.closed(inputs))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Get the keys of users that are new or failed before; forget those that left."""
+        olds, news = documents.opened(_olds), documents.opened(_news)
         with tally.verb():
-            outs = _provisioned(_olds, _news)
-            for email in _olds["users"].keys() - _news["internal_emails"].keys():
-                _release(email, _olds)
-            return UpdateResult(outs)
+            outs = _provisioned(olds, news)
+            for email in olds["users"].keys() - news["internal_emails"].keys():
+                _release(email, olds)
+            return UpdateResult(documents.closed(outs))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Release every key into the ledger."""
+        props = documents.opened(_props)
         with tally.verb():
-            for email in _props.get("users") or {}:
-                _release(email, _props)
+            for email in props.get("users") or {}:
+                _release(email, props)
 
 
 def _gathered(severity: str) -> Callable[[str], None]:

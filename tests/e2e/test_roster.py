@@ -159,8 +159,15 @@ def test_users_move_in_and_out_with_their_keys(roster: Project, accounts: Accoun
             """,
             "alise@a.com is not in the roster team; near: alice@a.com",
         ),
+        (
+            """
+            keys = {"alice@a.com": "of_alice", "alise@a.com": "of_alise"}
+            openfunnel.ProvisionedUsers("team", emails=["alice@a.com"], existing_api_keys=keys)
+            """,
+            "error: team: existing_api_keys names alise@a.com, not in emails.",
+        ),
     ],
-    ids=["inside", "beside", "addresses", "no such user"],
+    ids=["inside", "beside", "addresses", "no such user", "no such key"],
 )
 def test_what_cannot_be_fails_the_preview(roster: Project, accounts: Accounts, program: str, message: str) -> None:
     """In one line, and nobody is asked for."""
@@ -168,6 +175,7 @@ def test_what_cannot_be_fails_the_preview(roster: Project, accounts: Accounts, p
     failed = roster.pulumi("preview", check=False)
     assert failed.status != 0
     assert message in failed.output
+    assert "of_ali" not in failed.output
     assert accounts.record.entries == []
 
 

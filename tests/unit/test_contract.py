@@ -7,7 +7,7 @@ import pickletools
 
 from pulumi.dynamic.dynamic import serialize_provider
 
-from pulumi_openfunnel import ProvisionedUser, roster, shard
+from pulumi_openfunnel import ProvisionedUser, documents, roster, shard
 from pulumi_openfunnel.provider import ADOPTED, INPUTS, ISSUED, ProvisionedUserProvider
 
 PICKLED = "gASVPQAAAAAAAACMGnB1bHVtaV9vcGVuZnVubmVsLnByb3ZpZGVylIwXUHJvdmlzaW9uZWRVc2VyUHJvdmlkZXKUk5QpgZQu"
@@ -58,3 +58,15 @@ class TestARoster:
     def test_the_property_names(self) -> None:
         """The shards' properties."""
         assert shard.OUTPUTS == ("users", "api_keys", "failed", "failed_at", "roster", "orchestrator")
+
+    def test_what_is_by_email_is_a_document(self) -> None:
+        """JSON, sorted, so that the same users are the same text."""
+        props = {"emails": ["a@x.com"], "users": {"b@x.com": {"id": "2"}, "a@x.com": {"id": "1"}}, "roster": "team"}
+        assert documents.closed(props) == {
+            "emails": '["a@x.com"]',
+            "users": '{"a@x.com":{"id":"1"},"b@x.com":{"id":"2"}}',
+            "roster": "team",
+        }
+        assert documents.opened(documents.closed(props)) == props
+        by_email = {"emails", "prefixes", "existing_api_keys", "internal_emails", "users", "api_keys", "failed"}
+        assert by_email == documents.NAMES

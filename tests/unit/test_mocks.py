@@ -7,11 +7,19 @@ import sys
 
 PROGRAM = """
 import asyncio
+import json
 import pulumi
 from pulumi.runtime import Mocks, set_mocks
 
 class OpenFunnel(Mocks):
     def new_resource(self, args):
+        if args.typ == "openfunnel:index:ProvisionedUsers":
+            return "team", args.inputs
+        if args.typ == "pulumi-python:dynamic/openfunnel:ProvisionedUsersShard":
+            users = {email: {"internal_email": "it@orchestrator.com"} for email in json.loads(args.inputs["emails"])}
+            keys = {email: "of_mocked" for email in users}
+            mocked = {"users": users, "api_keys": keys} if "mocked@b.com" in users else {}
+            return "team", args.inputs | mocked
         assert args.typ == "pulumi-python:dynamic/openfunnel:ProvisionedUser", args.typ
         return "1", args.inputs | {"api_key": "of_mocked", "internal_email": "alice@orchestrator.com"}
     def call(self, args):
@@ -37,8 +45,21 @@ def collide():
     second = openfunnel.ProvisionedUser("dave", email="Carol@b.com")
     return pulumi.Output.all(first.email, second.email)
 
+@pulumi.runtime.test
+def roster():
+    team = openfunnel.ProvisionedUsers("team", emails=["Mocked@B.com", "bare@b.com"])
+    async def look():
+        for output in (team.api_keys, team["mocked@b.com"].api_key):
+            assert await output.is_secret(), "the key is no secret"
+        assert await team.api_keys.future() == {"mocked@b.com": "of_mocked"}
+        assert await team["mocked@b.com"].internal_email.future() == "it@orchestrator.com"
+        assert await team["bare@b.com"].api_key.future() is None
+        print("looked at the roster")
+    return pulumi.Output.from_input(look())
+
 check()
 check()
+roster()
 try:
     collide()
 except pulumi.RunError as error:
@@ -55,8 +76,9 @@ def test_a_program_under_mocks() -> None:
     """The key is secret there as well, declaring again is no collision, another user is; import_ is refused."""
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    looked, again, collision, *refusals = done.stdout.splitlines()
+    looked, again, team, collision, *refusals = done.stdout.splitlines()
     assert looked == again == "looked"
+    assert team == "looked at the roster"
     assert collision.startswith('"carol" and "dave" both map to carol@')
     assert len(refusals) == 2
     assert all(line.startswith('ProvisionedUser "bob": OpenFunnel cannot read a user') for line in refusals)

@@ -122,7 +122,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a provider process with a ledger of the test's own; keyword arguments become its environment."""
     with ExitStack() as stack:
 
-        def start_one(**environment: str) -> Provider:
+        def start_one(kind: type[Provider] = Provider, **environment: str) -> Provider:
             engine = RecordingEngine()
             server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
             engine_pb2_grpc.add_EngineServicer_to_server(engine, server)
@@ -136,7 +136,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )
-            running = Provider(engine, server, process)
+            running = kind(engine, server, process)
             stack.callback(running.close)
             return running
 

@@ -6,9 +6,11 @@ import time
 from typing import Any
 
 import pytest
+from google.protobuf.struct_pb2 import Struct
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.rpc import UNKNOWN
 
+from pulumi_openfunnel import documents
 from pulumi_openfunnel.shard import ShardProvider
 from pulumi_openfunnel.simulator import Accounts
 
@@ -31,8 +33,21 @@ def later(start: Start, api: str) -> Provider:
     return shard_of(start, api)
 
 
+class Shard(Provider):
+    """A provider process that is handed documents, and whose documents are opened."""
+
+    def _props(self, values: dict[str, Any], provider: str | None = None) -> Struct:
+        unknown = {name: value for name, value in values.items() if value == UNKNOWN}
+        return super()._props(documents.closed(values) | unknown, provider)
+
+    def _plain(self, struct: Struct) -> dict[str, Any]:
+        values = super()._plain(struct)
+        unknown = {name: value for name, value in values.items() if value == UNKNOWN}
+        return documents.opened({name: value for name, value in values.items() if name not in unknown}) | unknown
+
+
 def shard_of(start: Start, base_url: str, api_key: str | None = PROVISIONER_KEY) -> Provider:
-    running = start()
+    running = start(Shard)
     running._provider = serialize_provider(ShardProvider())
     running.configure(userId=ORCHESTRATOR, apiKey=api_key, baseUrl=base_url, timeout=10)
     return running
