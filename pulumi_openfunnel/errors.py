@@ -32,6 +32,13 @@ from __future__ import annotations
 class OpenFunnelError(Exception):
     """The base of everything that this package raises; never raised directly."""
 
+    def __str__(self) -> str:
+        return " ".join(self.args)
+
+    def add(self, sentence: str) -> None:
+        """Say one more sentence at the end of the message."""
+        self.args = (*self.args, sentence)
+
 
 class InvalidInput(OpenFunnelError):
     """An input of the program that cannot be used.
@@ -76,20 +83,29 @@ class ProvisioningError(OpenFunnelError):
 
     Attributes:
         internal_email: the user that was asked for.
-        detail: the message without the user's name.
         status: the HTTP status of the answer; None when there was none.
         may_exist: whether the request may have created the user all the same.
         transient: whether the same request may succeed later.
+        attempts: how often it was tried.
     """
 
     may_exist = False
     transient = False
+    attempts = 1
 
     def __init__(self, internal_email: str, message: str, status: int | None = None) -> None:
         super().__init__(f"{internal_email}: {message}")
         self.internal_email = internal_email
-        self.detail = message
         self.status = status
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        return f"{message} (Tried {self.attempts} times.)" if self.attempts > 1 else message
+
+    @property
+    def reason(self) -> str:
+        """The message without the user's name, and without how often it was tried: the same for all whom it befell."""
+        return " ".join(self.args).removeprefix(f"{self.internal_email}: ")
 
 
 class CredentialsRefused(ProvisioningError):

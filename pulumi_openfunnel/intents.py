@@ -87,7 +87,7 @@ class Intent:
         problem = error.problem if isinstance(error, AnswerNotBelieved) else "its key is another user's"
         with self._warned():
             self._ledger.doubted(self._row, problem)
-        error.args = (f"{error} The answer is kept, sealed: {SHOW} --show-keys.",)
+        error.add(f"The answer is kept, sealed: {SHOW} --show-keys.")
         return error
 
     def left(self, error: ProvisioningError) -> ProvisioningError:
@@ -107,7 +107,7 @@ class Intent:
     def _may_exist(self, error: E) -> E:
         """The error, which also says so when an earlier request may have created the user."""
         if self._lost > 0:
-            error.args = (f"{error} An earlier request, whose answer was lost, may have created the user.",)
+            error.add("An earlier request, whose answer was lost, may have created the user.")
         return error
 
     def _cut_off(self) -> bool:

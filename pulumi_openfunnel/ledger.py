@@ -10,19 +10,17 @@ from __future__ import annotations
 import contextlib
 import enum
 import json
-import os
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 
 from . import database, runs
-
-_GATHERING = 0.002  # seconds in which other threads may join a commit
+from .commits import Commits
 
 _SAME = "base_url = ? AND user_id = ? AND internal_email = ? AND email = ?"
+_SENT = ("attempts = attempts + 1", "unanswered = unanswered + 1")
+_CAME_BACK = "unanswered = unanswered - 1"
 _MOVED = "its user stands for another address now"
 _STAYED = f"problem IS NOT '{_MOVED}'"
 _LIVE = "(status IN ('asked', 'issued', 'released') OR (status = 'answered' AND problem IS NULL))"
@@ -120,19 +118,14 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.RLock()
         self._run: runs.Run | None = None
         self._mine: set[int] = set()  # the rows that a thread of this process is at
-        self._counting = threading.Lock()
-        self._writers = 0  # threads that wait for the lock to change something
-        self._commit: _Commit | None = None  # the one that changes become part of now
-        self._crowded = False  # whether the last one was of several threads
         self._db = database.connect(path)
-        self._file = path.stat()
+        self._commits = Commits(path, self._db)
 
     def close(self) -> None:
         """End this process's run and close the file."""
-        with self._lock:
+        with self._commits.lock:
             self._db.close()
             if self._run is not None:
                 self._run.end()
@@ -180,16 +173,16 @@ class Ledger:
         """
         id_ = None
         try:
-            with self._write():
+            with self._write(statements=1):
                 known = self.other_end_user(identity) or self._live(identity)
-                if known is not None and (
-                    known.identity.email != identity.email or self.is_asked_for(known) or known.holds_key
-                ):
+                if known is None:
+                    id_ = self._insert(identity, Status.ASKED, asking=1, attempts=1, unanswered=1)
+                elif known.identity.email != identity.email or self.is_asked_for(known) or known.holds_key:
                     return known, False
-                id_ = known.id if known is not None else self._insert(identity, Status.ASKED)
+                else:
+                    id_ = known.id
+                    self._set(id_, *_SENT, run=self._own_run(), asking=1, status=Status.ASKED)
                 self._mine.add(id_)
-                self._set(id_, run=self._own_run(), asking=1, status=Status.ASKED)
-                self._count_request(id_)
                 return self._row(id_), True
         except BaseException:
             self._mine.discard(id_ or 0)
@@ -197,25 +190,23 @@ class Ledger:
 
     def sending(self, row: Row) -> None:
         """Another request goes out."""
-        with self._write():
-            self._count_request(row.id)
+        with self._write(statements=1):
+            self._set(row.id, *_SENT)
 
     def nothing_done(self, row: Row) -> None:
         """The last request certainly created nothing."""
-        with self._write():
-            self._count_answer(row.id)
+        with self._write(statements=1):
+            self._set(row.id, _CAME_BACK)
 
     def answered(self, row: Row, sealed: bytes, key_id: str) -> None:
         """Keep an answer, before anything of it is looked at."""
-        with self._write():
-            self._set(row.id, status=Status.ANSWERED, sealed=sealed, key_id=key_id)
-            self._count_answer(row.id)
+        with self._write(statements=1):
+            self._set(row.id, _CAME_BACK, status=Status.ANSWERED, sealed=sealed, key_id=key_id)
 
     def cut_off(self, row: Row, sealed: bytes, key_id: str, problem: str) -> None:
         """Keep the start of an answer that broke off, beside the row that goes on."""
-        with self._write():
-            aside = self._insert(row.identity, Status.DEAD)
-            self._set(aside, status=Status.ANSWERED, sealed=sealed, key_id=key_id, problem=problem)
+        with self._write(statements=1):
+            self._insert(row.identity, Status.ANSWERED, sealed=sealed, key_id=key_id, problem=problem)
 
     def issued(self, row: Row, fingerprint: str) -> Row | None:
         """The answer was believed.
@@ -223,7 +214,7 @@ class Ledger:
         Returns:
             None; or a row that knows this key as another's, and then nothing was written.
         """
-        with self._write(wait=False):  # the answer is on the disk, and says the same again
+        with self._write(statements=1, wait=False):  # the answer is on the disk, and says the same again
             other = self._other_holder(row.identity, fingerprint)
             if other is None:
                 self._set(row.id, status=Status.ISSUED, fingerprint=fingerprint, problem=None, asking=0)
@@ -231,7 +222,7 @@ class Ledger:
 
     def doubted(self, row: Row, problem: str) -> None:
         """The answer is not believed: it stays, and is never used."""
-        with self._write():
+        with self._write(statements=1):
             self._set(row.id, status=Status.ANSWERED, problem=problem, asking=0)
 
     def leave(self, row: Row, *, refused: bool) -> None:
@@ -250,7 +241,7 @@ class Ledger:
 
     def dead(self, row: Row, problem: str) -> None:
         """The key works no more."""
-        with self._write():
+        with self._write(statements=1):
             self._set(row.id, status=Status.DEAD, problem=problem, asking=0)
 
     def adopted(
@@ -333,85 +324,11 @@ class Ledger:
 
     # SQL
 
-    @contextlib.contextmanager
-    def _write(self, *, wait: bool = True) -> Iterator[None]:
-        """A change: all or nothing of it, and on the disk when the context ends.
-
-        The changes of threads that come close together go to the disk by one commit, which costs several times what a
-        change costs. The first of them commits for all.
-
-        Args:
-            wait: whether to wait for the disk when another thread commits.
-        """
-        with self._counting:
-            self._writers += 1
-        with self._lock:
-            with self._counting:
-                self._writers -= 1
-            commit = self._joined()
-            leads = commit.changes == 0
-            commit.changes += 1
-            try:
-                with self._undone_on_error(commit):
-                    yield
-            except BaseException:
-                if leads:
-                    self._end(commit)
-                raise
-        if leads:
-            try:
-                if self._crowded or self._writers:
-                    time.sleep(_GATHERING)
-            finally:  # whoever joined it waits for its end
-                with self._lock:
-                    self._end(commit)
-        if leads or wait:
-            commit.wait(self.path)
-
-    def _joined(self) -> _Commit:
-        """The commit that a change becomes part of."""
-        with database.named_problems(self.path):
-            if not self.path.exists() or not os.path.samestat(self.path.stat(), self._file):
-                raise database.unusable(self.path, "was removed or replaced while it was in use")
-            if self._commit is not None and self._commit.error is not None:
-                raise self._commit.error
-            if self._commit is None:
-                self._db.execute("BEGIN IMMEDIATE")
-                self._commit = _Commit()
-            return self._commit
-
-    def _end(self, commit: _Commit) -> None:
-        """Bring all changes to the disk that are part of a commit."""
-        self._commit = None
-        self._crowded = commit.changes > 1
-        try:
-            if commit.error is None:
-                self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            commit.error = error
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-        finally:
-            commit.done.set()
-
-    @contextlib.contextmanager
-    def _undone_on_error(self, commit: _Commit) -> Iterator[None]:
-        with database.named_problems(self.path):
-            self._db.execute("SAVEPOINT change")
-            try:
-                yield
-            except BaseException as error:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK TO change")
-                elif isinstance(error, sqlite3.Error):
-                    commit.error = error  # SQLite has undone everybody's changes
-                raise
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("RELEASE change")
+    def _write(self, *, statements: int = 2, wait: bool = True) -> contextlib.AbstractContextManager[None]:
+        return self._commits.change(statements=statements, wait=wait)
 
     def _select(self, where: str, *values: object) -> list[Row]:
-        with self._lock, database.named_problems(self.path):
+        with self._commits.lock, database.named_problems(self.path):
             return [_row(found) for found in self._db.execute(f"SELECT * FROM users WHERE {where}", values)]
 
     def _first(self, where: str, *values: object) -> Row | None:
@@ -431,42 +348,27 @@ class Ledger:
             *(fingerprint, identity.internal_email, identity.email, moved_from or identity.email),
         )
 
-    def _insert(self, identity: Identity, status: Status) -> int:
+    def _insert(self, identity: Identity, status: Status, **columns: object) -> int:
         now = time.time()
-        columns = "base_url, user_id, internal_email, email, status, run, created, changed"
-        values = (*astuple(identity), status.value, self._own_run(), now, now)
-        self._db.execute(f"INSERT INTO users ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
-        return int(self._db.execute("SELECT last_insert_rowid()").fetchone()[0])
+        values = (
+            asdict(identity)
+            | {"status": status.value, "run": self._own_run(), "created": now, "changed": now}
+            | columns
+        )
+        places = ", ".join("?" * len(values))
+        sql = f"INSERT INTO users ({', '.join(values)}) VALUES ({places})"
+        return int(self._db.execute(sql, tuple(values.values())).lastrowid or 0)
 
-    def _set(self, id_: int, **columns: object) -> None:
-        names = ", ".join(f"{name} = ?" for name in columns)
+    def _set(self, id_: int, *counts: str, **columns: object) -> None:
+        """Change columns of a row, and counts, which are given in SQL."""
+        names = ", ".join([*counts, *(f"{name} = ?" for name in columns), "changed = ?"])
         values = [value.value if isinstance(value, Status) else value for value in columns.values()]
-        self._db.execute(f"UPDATE users SET {names}, changed = ? WHERE id = ?", (*values, time.time(), id_))
-
-    def _count_request(self, id_: int) -> None:
-        self._db.execute("UPDATE users SET attempts = attempts + 1, unanswered = unanswered + 1 WHERE id = ?", (id_,))
-
-    def _count_answer(self, id_: int) -> None:
-        self._db.execute("UPDATE users SET unanswered = unanswered - 1 WHERE id = ?", (id_,))
+        self._db.execute(f"UPDATE users SET {names} WHERE id = ?", (*values, time.time(), id_))
 
     def _own_run(self) -> str:
         if self._run is None:
             self._run = runs.Run(self.path)
         return self._run.name
-
-
-class _Commit:
-    """One commit of several changes, by threads that wait for it."""
-
-    def __init__(self) -> None:
-        self.changes = 0
-        self.done = threading.Event()
-        self.error: sqlite3.Error | None = None
-
-    def wait(self, path: Path) -> None:
-        self.done.wait()
-        if self.error is not None:
-            raise database.named(path, self.error)
 
 
 def _row(found: sqlite3.Row) -> Row:

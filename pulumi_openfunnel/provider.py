@@ -152,8 +152,8 @@ class ProvisionedUserProvider(ResourceProvider):
         Within one update all creates come before all deletes.
         """
         who, fingerprint = _props.get("internal_email", _id), _props.get("key_fingerprint")
-        if who in stack.created and stack.created[who] == fingerprint:
-            return  # another resource of the stack stands for the same user, with the same key
+        if stack.stands_elsewhere(who, fingerprint):
+            return
         kept = stack.release(_id, _props)
         if who in stack.created:
             engine.warn(

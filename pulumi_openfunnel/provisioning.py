@@ -209,7 +209,7 @@ def _nothing_asked_for() -> Iterator[None]:
     try:
         yield
     except LedgerUnusable as error:
-        error.args = (f"{error} Nothing was asked for.",)
+        error.add("Nothing was asked for.")
         raise
 
 

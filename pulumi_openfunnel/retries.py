@@ -225,8 +225,8 @@ def _failure(state: RetryCallState) -> BaseException:
 def _give_up(state: RetryCallState) -> NoReturn:
     """Raise the last failure; it says how often it was tried."""
     error = _failure(state)
-    if state.attempt_number > 1:
-        error.args = (f"{error} (Tried {state.attempt_number} times.)",)
+    if isinstance(error, ProvisioningError):
+        error.attempts = state.attempt_number
     raise error
 
 

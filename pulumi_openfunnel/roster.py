@@ -12,7 +12,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from . import documents, late, mapping
+from . import documents, late, mapping, wording
 from .errors import InvalidInput
 from .program import Holder, Program, destination, parent_of
 from .resources import refuse_import
@@ -20,8 +20,6 @@ from .shard import ShardProvider
 
 SHARDS = 32
 """Part of every URN, so it never changes once released; what speaks for more and for fewer: docs/performance.md."""
-
-_SHOWN = 10  # addresses that a line holds
 
 _ByShard = dict[int, tuple[list[str], dict[str, str]]]
 """By shard, its addresses, and the prefixes of some of them."""
@@ -275,8 +273,7 @@ def _checked(name: str, emails: Any) -> list[str]:
         except InvalidInput as error:  # noqa: PERF203 - each is told of
             wrong.append(str(error).removesuffix(" Give one address, such as bob@b.com."))
     if wrong:
-        more = f" And {len(wrong) - _SHOWN} more." if len(wrong) > _SHOWN else ""
-        raise pulumi.RunError(f"{name}: {' '.join(wrong[:_SHOWN])}{more} Give addresses such as bob@b.com.")
+        raise pulumi.RunError(f"{name}: {wording.sentences(wrong)} Give addresses such as bob@b.com.")
     return sorted(found)
 
 
@@ -289,8 +286,7 @@ def _respelled(name: str, argument: str, given: Any, emails: Sequence[str]) -> d
     found = {_spelling(email): value for email, value in (given or {}).items()}
     strange = sorted(found.keys() - set(emails))
     if strange:
-        more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
-        raise pulumi.RunError(f"{name}: {argument} names {', '.join(strange[:_SHOWN])}{more}, not in emails.")
+        raise pulumi.RunError(f"{name}: {argument} names {wording.names(strange)}, not in emails.")
     return found
 
 
@@ -356,6 +352,5 @@ def _verdict(name: str, succeeded: int, failed: Mapping[str, str]) -> list[str]:
     )
     lines = [f"{name}: {state}. {len(failed)} failed. Run pulumi up: only these {len(failed)} are tried."]
     for reason, emails in sorted(by_reason.items(), key=lambda item: -len(item[1])):
-        more = f" and {len(emails) - _SHOWN} more" if len(emails) > _SHOWN else ""
-        lines.append(f"{name}: {len(emails)} failed: {', '.join(emails[:_SHOWN])}{more}: {reason}")
+        lines.append(f"{name}: {len(emails)} failed: {wording.names(emails)}: {reason}")
     return lines

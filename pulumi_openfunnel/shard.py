@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -25,8 +26,16 @@ from pulumi.dynamic import (
 )
 from pulumi.output import UNKNOWN
 
-from . import documents, engine, stack, tally
-from .errors import CredentialsRefused, InvalidInput, InvalidSetting, NotAProvisioner, OpenFunnelError
+from . import documents, engine, stack, tally, wording
+from .errors import (
+    CredentialsRefused,
+    InvalidInput,
+    InvalidSetting,
+    LedgerUnusable,
+    NotAProvisioner,
+    OpenFunnelError,
+    ProvisioningError,
+)
 
 if TYPE_CHECKING:
     from .keys import ProvisionedKey
@@ -41,7 +50,7 @@ OUTPUTS = ("users", "api_keys", "failed", "failed_at", "roster", "orchestrator")
 # More than there are requests in flight, so that one user's writing does not keep another one's request waiting.
 _pool = ThreadPoolExecutor(48, thread_name_prefix="openfunnel")
 _FINGERPRINT = re.compile(r" \([0-9a-f]{16}\)")
-_refused: dict[Settings, OpenFunnelError] = {}  # what concerns all users of the same credentials
+_refused: dict[Settings, str] = {}  # what concerns all users of the same credentials
 
 
 class ShardProvider(ResourceProvider):
@@ -94,8 +103,9 @@ class ShardProvider(ResourceProvider):
         olds, news = documents.opened(_olds), documents.opened(_news)
         with tally.verb():
             outs = _provisioned(olds, news)
-            for email in olds["users"].keys() - news["internal_emails"].keys():
-                _release(email, olds)
+            for email, user in olds["users"].items():
+                if outs["users"].get(email, {}).get("internal_email") != user["internal_email"]:
+                    _let_go(email, olds, outs)
             return UpdateResult(documents.closed(outs))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
@@ -137,8 +147,7 @@ def _internal_emails(inputs: dict[str, Any], domain: str) -> dict[str, str]:
         except InvalidInput as error:  # noqa: PERF203 - each is told of
             wrong.append(str(error))
     if wrong:
-        more = f" And {len(wrong) - 5} more." if len(wrong) > 5 else ""
-        raise InvalidInput("emails", f"{inputs['roster']}: {' '.join(wrong[:5])}{more}")
+        raise InvalidInput("emails", f"{inputs['roster']}: {wording.sentences(wrong, 5)}")
     return found
 
 
@@ -173,6 +182,8 @@ def _brings(email: str, olds: dict[str, Any], adopted: dict[str, str]) -> bool:
 
 def _provisioned(olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
     """The outputs: what the old ones hold already, and what could be got of the rest."""
+    from .keys import ProvisionedKey
+
     users, api_keys = olds.get("users") or {}, olds.get("api_keys") or {}
     adopted, wanted = news.get("existing_api_keys") or {}, news["internal_emails"]
     missing = {
@@ -185,9 +196,9 @@ def _provisioned(olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
     outs: dict[str, Any] = {name: {} for name in ("users", "api_keys", "failed")}
     for email in wanted:
         key = came.get(email)
-        if isinstance(key, OpenFunnelError):
-            outs["failed"][email] = getattr(key, "detail", str(key))
-        if key is not None and not isinstance(key, OpenFunnelError):
+        if isinstance(key, str):
+            outs["failed"][email] = key
+        if isinstance(key, ProvisionedKey):
             outs["users"][email], outs["api_keys"][email] = _user(missing[email], key), key.api_key
         elif email in users:
             outs["users"][email], outs["api_keys"][email] = users[email], api_keys[email]
@@ -195,41 +206,49 @@ def _provisioned(olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
     return outs | stack.pick(news, ("roster", "orchestrator"))
 
 
-def _getting(news: dict[str, Any]) -> Callable[[str], ProvisionedKey | OpenFunnelError]:
-    """How one user's key, or why there is none, is got."""
+def _getting(news: dict[str, Any]) -> Callable[[str], ProvisionedKey | str]:
+    """How one user's key, or the reason why there is none, is got."""
+    settings: Settings | InvalidSetting
     try:
         settings = stack.settings_of(news)
+        stack.warn_of_ledger(settings)
     except InvalidSetting as error:
-        wrong = error  # the same for everybody
-        return lambda _email: wrong
-    stack.warn_of_ledger(settings)
+        settings = error  # the same for everybody
 
-    def get(email: str) -> ProvisionedKey | OpenFunnelError:
-        key: ProvisionedKey | OpenFunnelError
+    def get(email: str) -> ProvisionedKey | str:
+        key: ProvisionedKey | str
         try:
             key = _asked(settings, news, email)
+        except ProvisioningError as error:
+            key = error.reason
         except OpenFunnelError as error:
-            key = error
-        tally.settled(news["roster"], failed=isinstance(key, OpenFunnelError))
+            key = str(error)
+        except Exception as error:  # noqa: BLE001 - told of; the others' keys are not to be lost with it
+            engine.warn(f"{email}: {traceback.format_exc()}")
+            key = f"{type(error).__name__}: a defect of pulumi-openfunnel, see the warning."
+        tally.settled(news["roster"], failed=isinstance(key, str))
         return key
 
     return get
 
 
-def _asked(settings: Settings, news: dict[str, Any], email: str) -> ProvisionedKey:
+def _asked(settings: Settings | InvalidSetting, news: dict[str, Any], email: str) -> ProvisionedKey | str:
     from . import provisioning
 
+    if isinstance(settings, InvalidSetting):
+        raise settings
     user = provisioning.EndUser(email, news["internal_emails"][email])
     adopted = news.get("existing_api_keys") or {}
     if email in adopted:
         key = provisioning.adopt(settings, user, adopted[email])
     elif settings in _refused:
-        raise _refused[settings]
+        return _refused[settings]
     else:
         try:
             key = provisioning.provision(settings, user, _OPERATION)
         except (CredentialsRefused, NotAProvisioner) as error:
-            _refused[settings] = error  # it says the same to everybody
+            if len(error.args) == 1:  # nothing is said of this user alone
+                _refused[settings] = error.reason
             raise
     stack.created[user.internal_email] = key.fingerprint
     return key
@@ -265,16 +284,31 @@ def _seen(email: str, props: dict[str, Any]) -> dict[str, str]:
     return user | {"key_status": state.status}
 
 
+def _let_go(email: str, olds: dict[str, Any], outs: dict[str, Any]) -> None:
+    """Release a user that the roster lost, or has under another internal email now.
+
+    One whose key the ledger does not take stays in the state; what came in its place waits in the ledger.
+    """
+    try:
+        _release(email, olds)
+    except LedgerUnusable as error:
+        outs["users"][email], outs["api_keys"][email] = olds["users"][email], olds["api_keys"].get(email)
+        who = olds["users"][email]["internal_email"]
+        outs["failed"][email] = f"{who} stays in the state, which keeps its key: {error}"
+        outs["failed_at"] = time.time()
+
+
 def _release(email: str, props: dict[str, Any]) -> None:
     user = props["users"][email]
-    if stack.created.get(user["internal_email"]) == user["key_fingerprint"]:
-        return  # another resource of the stack stands for the same user, with the same key
+    if stack.stands_elsewhere(user["internal_email"], user["key_fingerprint"]):
+        return
     kept = stack.release(user["id"], _of_one(email, props))
+    lives = "though their keys were revoked before" if user["key_status"] == "revoked" else "and so do their keys"
     tally.gather(
         "WARNING",
         "Removed from the stack only, because OpenFunnel's API cannot delete users: ",
         user["internal_email"],
-        f". They live on, and so do their keys. {kept} Ask OpenFunnel to disable them.",
+        f". They live on, {lives}. {kept} Ask OpenFunnel to disable them.",
     )
 
 

@@ -67,6 +67,11 @@ def check_ledger(settings: Settings, inputs: dict[str, Any]) -> None:
         provisioning.check_end_user(settings, provisioning.EndUser(email, internal_email))
 
 
+def stands_elsewhere(internal_email: str, fingerprint: object) -> bool:
+    """Whether another resource of the stack stands for the same user now, with the same key."""
+    return internal_email in created and created[internal_email] == fingerprint
+
+
 def release(id_: str, props: dict[str, Any]) -> str:
     """Keep a key that leaves the stack; the sentence that says where it is.
 

@@ -6,11 +6,10 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from . import engine
+from . import engine, wording
 
-_SHOWN = 10  # names that a line holds
 _LAST = 0.15  # seconds after which no further verb is expected
 _LAST_TO_WARN = 1.0  # the same, when what is said is better said once than soon
 
@@ -60,17 +59,10 @@ def gather(severity: str, before: str, name: str, behind: str) -> None:
         _said.setdefault((severity, before, behind), []).append(name)
 
 
-def names(of: Iterable[str]) -> str:
-    """Names, sorted, as a line holds them."""
-    found = sorted(of)
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return ", ".join(found[:_SHOWN]) + more
-
-
 def _say() -> None:
     for (severity, before, behind), found in _said.items():
         many = f"{len(found)} users: " if len(found) > 1 else ""
-        (engine.warn if severity == "WARNING" else engine.info)(f"{before}{many}{names(found)}{behind}")
+        (engine.warn if severity == "WARNING" else engine.info)(f"{before}{many}{wording.names(sorted(found))}{behind}")
     for roster, count in _counts.items():
         engine.info(f"{roster}: {_progress(count)}, in {time.monotonic() - _began[roster]:.1f} s.")
     _said.clear()

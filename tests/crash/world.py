@@ -167,7 +167,7 @@ class World:
         if orphan is None:
             raise AssertionError("there is one")
         intent = Intent(orphan.ledger, orphan.row, Seal(self._sealing(orphan.settings)), SILENT)
-        known = orphan.ledger._file == orphan.ledger.path.stat() if self.path.exists() else False
+        known = orphan.ledger._commits._file == orphan.ledger.path.stat() if self.path.exists() else False
         before = len(self.entries)
         with contextlib.suppress(ProvisioningError):
             _ask(orphan.settings, orphan.user.internal_email, intent, SILENT)

@@ -13,8 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pulumi_openfunnel import database
-from pulumi_openfunnel import ledger as ledger_module
+from pulumi_openfunnel import commits, database
 from pulumi_openfunnel.errors import LedgerUnusable
 from pulumi_openfunnel.ledger import Identity, Ledger, Row, Status
 
@@ -57,11 +56,11 @@ def together(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Together:
                 errors[number] = error
 
         first, *others = [threading.Thread(target=change, args=(n,), daemon=True) for n in range(len(changes))]
-        monkeypatch.setattr(ledger_module, "time", SimpleNamespace(time=time.time, sleep=sleep))
-        ledger._crowded = True
+        monkeypatch.setattr(commits, "time", SimpleNamespace(time=time.time, sleep=sleep))
+        ledger._commits._crowded = True
         first.start()
         assert gathering.wait(ENDS)
-        commit = ledger._commit
+        commit = ledger._commits._commit
         assert commit is not None
         for other in others:
             before = commit.changes
@@ -128,7 +127,7 @@ def test_they_are_one_commit(ledger: Ledger, path: Path, together: Together) -> 
 def test_a_change_alone_waits_for_nobody(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread's changes, one after the other, are not slowed down."""
     waits: list[float] = []
-    monkeypatch.setattr(ledger_module, "time", SimpleNamespace(time=time.time, sleep=waits.append))
+    monkeypatch.setattr(commits, "time", SimpleNamespace(time=time.time, sleep=waits.append))
     for number in range(3):
         asked(ledger, _user(number))
     assert waits == []
@@ -152,7 +151,7 @@ def test_a_first_one_that_fails_holds_nobody_up(
     ledger: Ledger, path: Path, fail: Callable[[Ledger], None], class_: type[Exception]
 ) -> None:
     """After a failed change, which others would have joined, the next one is made as if it had not been."""
-    ledger._crowded = True
+    ledger._commits._crowded = True
     with pytest.raises(class_):
         fail(ledger)
     row = asked(ledger)
@@ -201,7 +200,7 @@ def test_what_the_disk_repeats_is_not_waited_for(ledger: Ledger, path: Path, tog
 
     def issue() -> None:
         ledger.issued(row, PRINT)
-        ended.append(ledger._commit is not None)
+        ended.append(ledger._commits._commit is not None)
 
     assert together(lambda: asked(ledger, BOB), issue, lambda: _until(lambda: bool(ended))) == [None] * 3
     assert ended == [True]  # before the commit

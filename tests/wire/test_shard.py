@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,6 +132,45 @@ def test_adding_asks_for_the_new_one_and_removing_forgets(shard: Provider, later
     assert "waits in the ledger" in warning
 
 
+def test_another_internal_email_is_another_user(shard: Provider, later: Provider, accounts: Accounts) -> None:
+    """The first one's key is released, with the same warning, as when a resource is replaced."""
+    _, outs = shard.create(checked(shard))
+    updated = later.update(outs, checked(later, prefixes={"user1@customers.com": "boss"}))
+    assert updated["users"]["user1@customers.com"]["internal_email"] == "boss@orchestrator.com"
+    assert len(accounts.record.entries) == 5
+    [warning] = later.engine.warnings
+    assert "user1@orchestrator.com. They live on, and so do their keys. The key waits in the ledger" in warning
+
+
+def test_a_key_that_the_ledger_does_not_take_stays_in_the_state(start: Start, api: str, tmp_path: Path) -> None:
+    """The user is shown as failed, and the next update tries to let it go again."""
+    shard = shard_of(start, api)
+    known = checked(shard)
+    _, outs = shard.create(known)
+    ledger = tmp_path / "damaged.db"
+    ledger.write_bytes(b"no database" * 100)
+    later = start(Shard, OPENFUNNEL_LEDGER=str(ledger))
+    later._provider = serialize_provider(ShardProvider())
+    later.configure(userId=ORCHESTRATOR, apiKey=PROVISIONER_KEY, baseUrl=api)
+    inputs, failures = later.check(TEAM | {"emails": TEAM["emails"][1:]}, known)
+    assert failures == []
+    updated = later.update(outs, inputs)
+    assert updated["users"] == outs["users"]
+    assert updated["api_keys"] == outs["api_keys"]
+    [reason] = updated["failed"].values()
+    assert reason.startswith("user0@orchestrator.com stays in the state, which keeps its key: The ledger ")
+    assert later.diff(updated, inputs) == (True, [], False)
+
+
+def test_an_outage_is_one_reason(start: Start, server: ScriptedServer) -> None:
+    """How often each user was tried tells them not apart."""
+    server.script = lambda request: [BALANCE if request.method == "GET" else answer(500)]
+    shard = shard_of(start, server.base_url)
+    _, outs = shard.create(checked(shard))
+    [reason] = set(outs["failed"].values())
+    assert "Tried" not in reason
+
+
 def test_many_that_leave_are_one_warning(shard: Provider, later: Provider) -> None:
     """With ten names and a number."""
     _, outs = shard.create(checked(shard, emails=[f"user{n}@customers.com" for n in range(40)]))
@@ -168,7 +208,8 @@ def test_a_refused_provisioner_key_is_tried_once(start: Start, server: ScriptedS
     shard = shard_of(start, server.base_url)
     _, outs = shard.create(checked(shard, emails=[f"user{n}@customers.com" for n in range(200)]))
     assert len(outs["failed"]) == 200
-    assert len(set(outs["failed"].values())) == 1
+    refused = "OpenFunnel refused the provisioner key (401). Nothing was created. Run: "
+    assert all(reason.startswith(refused) for reason in outs["failed"].values())
     assert len([request for request in server.requests if request.method == "POST"]) <= 48
 
 
@@ -178,6 +219,7 @@ def test_without_a_key_everybody_fails_and_nobody_is_asked(start: Start, server:
     _, outs = shard.create(checked(shard))
     assert outs["users"] == {}
     assert all("openfunnel:apiKey is not set. Run: " in reason for reason in outs["failed"].values())
+    assert [message.partition(",")[0] for _, message in shard.engine.logs][-1] == "team: 0 of 4 users done"
     assert server.requests == []
 
 
