@@ -64,8 +64,10 @@ class Client:
         # A proxy from the environment is never to see what goes to this machine itself.
         loopback = settings.is_loopback(urlsplit(base_url).hostname or "")
         try:
+            # Whole addresses, parsed once: to put one together from a base takes httpx as long as to send a request.
+            self._create_user = httpx.URL(base_url + CREATE_USER)
+            self._balance = httpx.URL(base_url + BALANCE)
             self._http = httpx.Client(
-                base_url=base_url,
                 trust_env=not loopback,
                 follow_redirects=False,
                 headers={"User-Agent": f"pulumi-openfunnel/{version('pulumi-openfunnel')}"},
@@ -133,7 +135,7 @@ class Client:
             timeout: seconds to wait for the answer.
         """
         request = self._http.build_request(
-            "GET", BALANCE, headers={"X-API-Key": api_key}, timeout=httpx.Timeout(timeout)
+            "GET", self._balance, headers={"X-API-Key": api_key}, timeout=httpx.Timeout(timeout)
         )
         try:
             answer = self._exchange(request, timeout)
@@ -153,7 +155,7 @@ class Client:
     def _send(self, internal_email: str, user_id: str, api_key: str, timeout: float) -> Answer:
         request = self._http.build_request(
             "POST",
-            CREATE_USER,
+            self._create_user,
             json={"email": internal_email},
             headers={"X-API-Key": api_key, "X-User-ID": user_id},
             timeout=httpx.Timeout(timeout, connect=min(CONNECT_TIMEOUT, timeout)),

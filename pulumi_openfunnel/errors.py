@@ -70,12 +70,14 @@ class LedgerUnusable(OpenFunnelError):
     Attributes:
         path: its file.
         problem: what is wrong with it, as the words behind its name.
+        way_out: the sentence that says what to do.
     """
 
     def __init__(self, path: object, problem: str, way_out: str) -> None:
         super().__init__(f"The ledger {path} {problem}. {way_out}")
         self.path = path
         self.problem = problem
+        self.way_out = way_out
 
 
 class ProvisioningError(OpenFunnelError):

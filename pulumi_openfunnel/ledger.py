@@ -7,13 +7,15 @@ remembered as such.
 
 from __future__ import annotations
 
-import contextlib
 import enum
+import functools
 import json
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from . import database, runs
 from .commits import Commits
@@ -24,6 +26,10 @@ _CAME_BACK = "unanswered = unanswered - 1"
 _MOVED = "its user stands for another address now"
 _STAYED = f"problem IS NOT '{_MOVED}'"
 _LIVE = "(status IN ('asked', 'issued', 'released') OR (status = 'answered' AND problem IS NULL))"
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Status(str, enum.Enum):
@@ -104,6 +110,22 @@ class Row:
         return kept and self.problem is None and self.sealed is not None
 
 
+def _change(
+    *, statements: int = 2, wait: bool = True
+) -> Callable[[Callable[Concatenate[Ledger, P], T]], Callable[Concatenate[Ledger, P], T]]:
+    """Makes a method a change: all or nothing of it, and on the disk when it returns; see :meth:`Commits.make`."""
+
+    def decorate(method: Callable[Concatenate[Ledger, P], T]) -> Callable[Concatenate[Ledger, P], T]:
+        @functools.wraps(method)
+        def changed(self: Ledger, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            work = functools.partial(method, self, *args, **kwargs)
+            return self._commits.make(work, statements=statements, wait=wait)
+
+        return changed
+
+    return decorate
+
+
 class Ledger:
     """The ledger at one path, made when it is not there. Safe to share between threads and between processes.
 
@@ -171,67 +193,73 @@ class Ledger:
             A row, and whether it is the caller's to ask for. If not, it is another end user's, or holds a key, or
             somebody is at it.
         """
-        id_ = None
+        began: list[int] = []
         try:
-            with self._write(statements=1):
-                known = self.other_end_user(identity) or self._live(identity)
-                if known is None:
-                    id_ = self._insert(identity, Status.ASKED, asking=1, attempts=1, unanswered=1)
-                elif known.identity.email != identity.email or self.is_asked_for(known) or known.holds_key:
-                    return known, False
-                else:
-                    id_ = known.id
-                    self._set(id_, *_SENT, run=self._own_run(), asking=1, status=Status.ASKED)
-                self._mine.add(id_)
-                return self._row(id_), True
+            return self._begin(identity, began)
         except BaseException:
-            self._mine.discard(id_ or 0)
+            self._mine.difference_update(began)
             raise
 
+    @_change(statements=1)
+    def _begin(self, identity: Identity, began: list[int]) -> tuple[Row, bool]:
+        known = self.other_end_user(identity) or self._live(identity)
+        if known is not None and (
+            known.identity.email != identity.email or self.is_asked_for(known) or known.holds_key
+        ):
+            return known, False
+        if known is None:
+            id_ = self._insert(identity, Status.ASKED, asking=1, attempts=1, unanswered=1)
+        else:
+            id_ = known.id
+            self._set(id_, *_SENT, run=self._own_run(), asking=1, status=Status.ASKED)
+        began.append(id_)
+        self._mine.add(id_)
+        return self._row(id_), True
+
+    @_change(statements=1)
     def sending(self, row: Row) -> None:
         """Another request goes out."""
-        with self._write(statements=1):
-            self._set(row.id, *_SENT)
+        self._set(row.id, *_SENT)
 
+    @_change(statements=1)
     def nothing_done(self, row: Row) -> None:
         """The last request certainly created nothing."""
-        with self._write(statements=1):
-            self._set(row.id, _CAME_BACK)
+        self._set(row.id, _CAME_BACK)
 
+    @_change(statements=1)
     def answered(self, row: Row, sealed: bytes, key_id: str) -> None:
         """Keep an answer, before anything of it is looked at."""
-        with self._write(statements=1):
-            self._set(row.id, _CAME_BACK, status=Status.ANSWERED, sealed=sealed, key_id=key_id)
+        self._set(row.id, _CAME_BACK, status=Status.ANSWERED, sealed=sealed, key_id=key_id)
 
+    @_change(statements=1)
     def cut_off(self, row: Row, sealed: bytes, key_id: str, problem: str) -> None:
         """Keep the start of an answer that broke off, beside the row that goes on."""
-        with self._write(statements=1):
-            self._insert(row.identity, Status.ANSWERED, sealed=sealed, key_id=key_id, problem=problem)
+        self._insert(row.identity, Status.ANSWERED, sealed=sealed, key_id=key_id, problem=problem)
 
+    @_change(statements=1, wait=False)  # the answer is on the disk, and says the same again
     def issued(self, row: Row, fingerprint: str) -> Row | None:
         """The answer was believed.
 
         Returns:
             None; or a row that knows this key as another's, and then nothing was written.
         """
-        with self._write(statements=1, wait=False):  # the answer is on the disk, and says the same again
-            other = self._other_holder(row.identity, fingerprint)
-            if other is None:
-                self._set(row.id, status=Status.ISSUED, fingerprint=fingerprint, problem=None, asking=0)
-            return other
+        other = self._other_holder(row.identity, fingerprint)
+        if other is None:
+            self._set(row.id, status=Status.ISSUED, fingerprint=fingerprint, problem=None, asking=0)
+        return other
 
+    @_change(statements=1)
     def doubted(self, row: Row, problem: str) -> None:
         """The answer is not believed: it stays, and is never used."""
-        with self._write(statements=1):
-            self._set(row.id, status=Status.ANSWERED, problem=problem, asking=0)
+        self._set(row.id, status=Status.ANSWERED, problem=problem, asking=0)
 
+    @_change()
     def leave(self, row: Row, *, refused: bool) -> None:
         """Stop asking. A refusal closes the row, unless another request may have created the user."""
-        with self._write():
-            self._set(row.id, asking=0)
-            if refused:
-                only = "id = ? AND status = 'asked' AND unanswered = 0"
-                self._db.execute(f"UPDATE users SET status = 'refused' WHERE {only}", (row.id,))
+        self._set(row.id, asking=0)
+        if refused:
+            only = "id = ? AND status = 'asked' AND unanswered = 0"
+            self._db.execute(f"UPDATE users SET status = 'refused' WHERE {only}", (row.id,))
 
     def let_go(self, row: Row) -> None:
         """This process is not at the row any more."""
@@ -239,11 +267,12 @@ class Ledger:
 
     # A key's life
 
+    @_change(statements=1)
     def dead(self, row: Row, problem: str) -> None:
         """The key works no more."""
-        with self._write(statements=1):
-            self._set(row.id, status=Status.DEAD, problem=problem, asking=0)
+        self._set(row.id, status=Status.DEAD, problem=problem, asking=0)
 
+    @_change()
     def adopted(
         self, identity: Identity, fingerprint: str, sealed: bytes, key_id: str, moved_from: str | None = None
     ) -> Row | None:
@@ -259,73 +288,65 @@ class Ledger:
         Returns:
             None; or a row that knows the user or the key as another's, or that somebody is at: nothing was written.
         """
-        with self._write():
-            emails = (identity.email, moved_from or identity.email)
-            live = self._select(
-                f"base_url = ? AND internal_email = ? AND email IN (?, ?) AND {_LIVE}",
-                *(identity.base_url, identity.internal_email, *emails),
-            )
-            other = self.known_elsewhere(identity, fingerprint, moved_from) or next(
-                filter(self.is_asked_for, live), None
-            )
-            if other is not None:
-                return other
-            for row in live:
-                self._set(row.id, status=Status.DEAD, problem="another key took its place", asking=0)
-            same = self._first(
-                "base_url = ? AND internal_email = ? AND email IN (?, ?) AND fingerprint = ?",
-                *(identity.base_url, identity.internal_email, *emails, fingerprint),
-            )
-            if moved_from is not None:
-                past = "base_url = ? AND internal_email = ? AND email = ?"
-                for row in self._select(past, identity.base_url, identity.internal_email, moved_from):
-                    self._set(row.id, problem=_MOVED)
-            id_ = same.id if same is not None else self._insert(identity, Status.DEAD)
-            self._set(id_, **asdict(identity), fingerprint=fingerprint, sealed=sealed, key_id=key_id)
-            self._set(id_, status=Status.ISSUED, problem=None, run=self._own_run(), asking=0)
-            return None
+        emails = (identity.email, moved_from or identity.email)
+        live = self._select(
+            f"base_url = ? AND internal_email = ? AND email IN (?, ?) AND {_LIVE}",
+            *(identity.base_url, identity.internal_email, *emails),
+        )
+        other = self.known_elsewhere(identity, fingerprint, moved_from) or next(filter(self.is_asked_for, live), None)
+        if other is not None:
+            return other
+        for row in live:
+            self._set(row.id, status=Status.DEAD, problem="another key took its place", asking=0)
+        same = self._first(
+            "base_url = ? AND internal_email = ? AND email IN (?, ?) AND fingerprint = ?",
+            *(identity.base_url, identity.internal_email, *emails, fingerprint),
+        )
+        if moved_from is not None:
+            past = "base_url = ? AND internal_email = ? AND email = ?"
+            for row in self._select(past, identity.base_url, identity.internal_email, moved_from):
+                self._set(row.id, problem=_MOVED)
+        id_ = same.id if same is not None else self._insert(identity, Status.DEAD)
+        self._set(id_, **asdict(identity), fingerprint=fingerprint, sealed=sealed, key_id=key_id)
+        self._set(id_, status=Status.ISSUED, problem=None, run=self._own_run(), asking=0)
+        return None
 
+    @_change()
     def released(self, internal_email: str, email: str, fingerprint: str, status: Status) -> bool:
         """The user left its stack: its key is ``released``, or ``dead``.
 
         Returns:
             Whether the ledger holds the key. Only then something was written.
         """
-        with self._write():
-            row = self._first(
-                "internal_email = ? AND email = ? AND fingerprint = ?", internal_email, email, fingerprint
-            )
-            if row is not None and row.status is not Status.DEAD:
-                self._set(row.id, status=status, asking=0, problem="seen revoked" if status is Status.DEAD else None)
-            return row is not None
+        row = self._first("internal_email = ? AND email = ? AND fingerprint = ?", internal_email, email, fingerprint)
+        if row is not None and row.status is not Status.DEAD:
+            self._set(row.id, status=status, asking=0, problem="seen revoked" if status is Status.DEAD else None)
+        return row is not None
 
+    @_change()
     def keep(self, identity: Identity, fingerprint: str, sealed: bytes, key_id: str, status: Status) -> None:
         """Take in a key that only a state held, because it leaves that state now."""
-        with self._write():
-            taken = self._live(identity) or self.known_elsewhere(identity, fingerprint)
-            id_ = self._insert(identity, Status.DEAD)
-            self._set(id_, fingerprint=fingerprint, sealed=sealed, key_id=key_id)
-            if status is Status.DEAD or taken is not None:
-                self._set(id_, problem="seen revoked" if taken is None else "another key had taken its place")
-            else:
-                self._set(id_, status=status)
+        taken = self._live(identity) or self.known_elsewhere(identity, fingerprint)
+        id_ = self._insert(identity, Status.DEAD)
+        self._set(id_, fingerprint=fingerprint, sealed=sealed, key_id=key_id)
+        if status is Status.DEAD or taken is not None:
+            self._set(id_, problem="seen revoked" if taken is None else "another key had taken its place")
+        else:
+            self._set(id_, status=status)
 
     # What the command does
 
+    @_change()
     def reseal(self, row: Row, sealed: bytes, key_id: str) -> None:
         """Keep the same answer under another key."""
-        with self._write():
-            self._db.execute("UPDATE users SET sealed = ?, key_id = ? WHERE id = ?", (sealed, key_id, row.id))
+        self._db.execute("UPDATE users SET sealed = ?, key_id = ? WHERE id = ?", (sealed, key_id, row.id))
 
+    @_change()
     def forget(self, rows: list[Row]) -> None:
         """Remove rows for good, with what is sealed in them."""
-        with self._write():
-            self._db.executemany("DELETE FROM users WHERE id = ?", [(row.id,) for row in rows])
+        self._db.executemany("DELETE FROM users WHERE id = ?", [(row.id,) for row in rows])
 
     # SQL
-
-    def _write(self, *, statements: int = 2, wait: bool = True) -> contextlib.AbstractContextManager[None]:
-        return self._commits.change(statements=statements, wait=wait)
 
     def _select(self, where: str, *values: object) -> list[Row]:
         with self._commits.lock, database.named_problems(self.path):

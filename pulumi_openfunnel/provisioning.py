@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -298,5 +299,6 @@ def _identity(settings: Settings, user: EndUser) -> Identity:
     return Identity(settings.base_url, settings.user_id.lower(), user.internal_email, user.email)
 
 
+@functools.lru_cache(maxsize=32)
 def _seals(settings: Settings) -> list[Seal]:
     return seals(settings.ledger_key, settings.api_key)

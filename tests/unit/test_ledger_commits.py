@@ -60,12 +60,9 @@ def together(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Together:
         ledger._commits._crowded = True
         first.start()
         assert gathering.wait(ENDS)
-        commit = ledger._commits._commit
-        assert commit is not None
-        for other in others:
-            before = commit.changes
+        for waiting, other in enumerate(others, 2):
             other.start()
-            _until(lambda: commit.changes > before or not other.is_alive())  # noqa: B023 - called at once
+            _until(lambda: len(ledger._commits._queue) == waiting)  # noqa: B023 - called at once
         gathered.set()
         for thread in (first, *others):
             thread.join(ENDS)
@@ -96,15 +93,15 @@ def _on_disk(path: Path) -> list[Row]:
 
 
 def _raising(ledger: Ledger) -> None:
-    with ledger._write():
+    def work() -> None:
         ledger._insert(ALICE, Status.ASKED)
         raise KeyError("no")
 
+    ledger._commits.make(work)
+
 
 def _second_live_row(ledger: Ledger) -> None:
-    with ledger._write():
-        for _ in range(2):
-            ledger._insert(ALICE, Status.ASKED)
+    ledger._commits.make(lambda: [ledger._insert(ALICE, Status.ASKED) for _ in range(2)])
 
 
 FAILURES = [
@@ -196,12 +193,17 @@ def test_a_commit_that_fails_is_told_to_all(ledger: Ledger, path: Path, together
 def test_what_the_disk_repeats_is_not_waited_for(ledger: Ledger, path: Path, together: Together) -> None:
     """That an answer was believed, which another commit takes along, is on the disk with that one."""
     row = answered(ledger)
-    ended: list[bool] = []
+    issued = threading.Event()
 
     def issue() -> None:
         ledger.issued(row, PRINT)
-        ended.append(ledger._commits._commit is not None)
+        issued.set()
 
-    assert together(lambda: asked(ledger, BOB), issue, lambda: _until(lambda: bool(ended))) == [None] * 3
-    assert ended == [True]  # before the commit
+    def look(statement: str) -> None:
+        if statement == "COMMIT":
+            assert issued.wait(ENDS)
+
+    ledger._db.set_trace_callback(look)
+    assert together(lambda: asked(ledger, BOB), issue) == [None] * 2
+    assert issued.is_set()
     assert [found.status for found in _on_disk(path)] == [Status.ISSUED, Status.ASKED]

@@ -103,10 +103,14 @@ def _full() -> bytes:
     """A ledger's file of 200 rows."""
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "ledger.db"
-        with closing(Ledger(path)) as ledger, ledger._write():  # one change: a commit a row takes its time
-            for user in range(ROWS):
-                id_ = ledger._insert(_identity(user), Status.ASKED)
-                ledger._set(id_, sealed=os.urandom(400), key_id="0123456789abcdef")
+        with closing(Ledger(path)) as ledger:
+
+            def fill() -> None:
+                for user in range(ROWS):
+                    sealed = {"sealed": os.urandom(400), "key_id": "0123456789abcdef"}
+                    ledger._insert(_identity(user), Status.ASKED, **sealed)
+
+            ledger._commits.make(fill)  # one change: a commit a row takes its time
         return path.read_bytes()
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -300,6 +301,7 @@ def test_a_second_live_row_is_refused_by_the_file(ledger: Ledger) -> None:
     """Not even SQL of our own can give a user two live rows."""
     row = issued(ledger)
     second = asked(ledger, BOB)
-    with pytest.raises(LedgerUnusable, match="UNIQUE"), ledger._write():
-        ledger._set(second.id, internal_email=row.identity.internal_email, email=row.identity.email)
+    twice = partial(ledger._set, second.id, internal_email=row.identity.internal_email, email=row.identity.email)
+    with pytest.raises(LedgerUnusable, match="UNIQUE"):
+        ledger._commits.make(twice)
     assert now(ledger, second) == second
