@@ -14,6 +14,7 @@ from pulumi.dynamic import Resource
 
 from . import documents, late, mapping, wording
 from .errors import InvalidInput
+from .outputs import Opaque, merged, opened, together, unknown
 from .program import Holder, Program, destination, parent_of
 from .resources import refuse_import
 from .shard import ShardProvider
@@ -64,8 +65,8 @@ class ProvisionedUsers(pulumi.ComponentResource):
         self.program.warn_of_plain_key()
         self._emails = _known(name, emails)
         given = pulumi.Output.from_input(emails if self._emails is None else None)
-        made_of = _together([given, *map(pulumi.Output.from_input, (prefixes, email_mapping, orchestrator))])
-        by_shard: pulumi.Output[_Opaque] = made_of.apply(lambda found: self._claimed(opts, *found.value))
+        made_of = together([given, *map(pulumi.Output.from_input, (prefixes, email_mapping, orchestrator))])
+        by_shard: pulumi.Output[Opaque] = made_of.apply(lambda found: self._claimed(opts, *found.value))
         adopted = self._adopted(existing_api_keys, by_shard)
         numbers = range(SHARDS) if self._emails is None else sorted({shard_of(email) for email in self._emails})
         self._shards = {
@@ -83,7 +84,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
             )
             for number in numbers
         }
-        self._verdict: pulumi.Output[None] = _together(
+        self._verdict: pulumi.Output[None] = together(
             [self._of_shards("opened_users"), self._of_shards("failed_now")]
         ).apply(self._judge)
         self.register_outputs({})
@@ -91,17 +92,17 @@ class ProvisionedUsers(pulumi.ComponentResource):
     @cached_property
     def users(self) -> pulumi.Output[dict[str, dict[str, str]]]:
         """By email: ``id``, ``internal_email``, ``key_fingerprint``, ``key_status``."""
-        return self._of_shards("opened_users").apply(_merged)
+        return self._of_shards("opened_users").apply(merged)
 
     @cached_property
     def api_keys(self) -> pulumi.Output[dict[str, str]]:
         """By email, the user's key; a secret."""
-        return pulumi.Output.secret(self._of_shards("opened_keys").apply(_merged))
+        return pulumi.Output.secret(self._of_shards("opened_keys").apply(merged))
 
     @cached_property
     def failed(self) -> pulumi.Output[dict[str, str]]:
         """By email, why the user is not there."""
-        return self._of_shards("opened_failed").apply(_merged)
+        return self._of_shards("opened_failed").apply(merged)
 
     def __getitem__(self, email: str) -> RosterUser:
         """One user, with the outputs of a ``ProvisionedUser``; case does not matter.
@@ -122,7 +123,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
 
     async def _claimed(
         self, opts: pulumi.ResourceOptions | None, given: Any, prefixes: Any, email_mapping: Any, orchestrator: Any
-    ) -> _Opaque:
+    ) -> Opaque:
         """By shard, its addresses and prefixes, when no other declaration stands for any of the users."""
         emails = list(self._emails) if self._emails is not None else _checked(self._name, given)
         prefixes = _respelled(self._name, "prefixes", prefixes, emails)
@@ -136,30 +137,30 @@ class ProvisionedUsers(pulumi.ComponentResource):
             shard[0].append(email)
             if prefix is not None:
                 shard[1][email] = prefix
-        return _Opaque(by_shard)
+        return Opaque(by_shard)
 
-    def _adopted(self, keys: Any, by_shard: pulumi.Output[_Opaque]) -> pulumi.Output[_Opaque] | None:
+    def _adopted(self, keys: Any, by_shard: pulumi.Output[Opaque]) -> pulumi.Output[Opaque] | None:
         """By shard, the keys to adopt; secret, when the program gave them so."""
         if keys is None:
             return None
 
-        def split(found: _Opaque) -> _Opaque:
+        def split(found: Opaque) -> Opaque:
             given, parts = found.value
             emails = [email for shard in parts.value.values() for email in shard[0]]
             adopted: dict[int, dict[str, str]] = {}
             for email, key in _respelled(self._name, "existing_api_keys", given, emails).items():
                 adopted.setdefault(shard_of(email), {})[email] = key
-            return _Opaque(adopted)
+            return Opaque(adopted)
 
-        return _together([pulumi.Output.from_input(keys), by_shard]).apply(split)
+        return together([pulumi.Output.from_input(keys), by_shard]).apply(split)
 
-    def _of_shards(self, name: str) -> pulumi.Output[_Opaque]:
+    def _of_shards(self, name: str) -> pulumi.Output[Opaque]:
         """An output of every shard."""
-        return _together([getattr(shard, name) for shard in self._shards.values()])
+        return together([getattr(shard, name) for shard in self._shards.values()])
 
-    async def _judge(self, found: _Opaque) -> None:
+    async def _judge(self, found: Opaque) -> None:
         """Fail, at the end, when users failed in this very update."""
-        users, failed = map(_merged, found.value)
+        users, failed = map(merged, found.value)
         if failed:
             self.program.failures += _verdict(self._name, len(users), failed)
             await late.fail(self.program.failures)
@@ -179,23 +180,23 @@ class _Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
         super().__init__(ShardProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
 
     @cached_property
-    def opened_users(self) -> pulumi.Output[_Opaque]:
-        return self.users.apply(_opened)
+    def opened_users(self) -> pulumi.Output[Opaque]:
+        return self.users.apply(opened)
 
     @cached_property
-    def opened_keys(self) -> pulumi.Output[_Opaque]:
-        return self.api_keys.apply(_opened)
+    def opened_keys(self) -> pulumi.Output[Opaque]:
+        return self.api_keys.apply(opened)
 
     @cached_property
-    def opened_failed(self) -> pulumi.Output[_Opaque]:
-        return self.failed.apply(_opened)
+    def opened_failed(self) -> pulumi.Output[Opaque]:
+        return self.failed.apply(opened)
 
     @cached_property
-    def failed_now(self) -> pulumi.Output[_Opaque]:
+    def failed_now(self) -> pulumi.Output[Opaque]:
         """Who failed in this very update: what the state tells of an earlier one is not in the way of this one."""
         started = Program.current().started
-        return _together([self.failed, self.failed_at]).apply(
-            lambda found: _opened(found.value[0] if (found.value[1] or 0) >= started else None)
+        return together([self.failed, self.failed_at]).apply(
+            lambda found: opened(found.value[0] if (found.value[1] or 0) >= started else None)
         )
 
 
@@ -231,11 +232,11 @@ class RosterUser:
     def _of_user(self, name: str) -> pulumi.Output[str]:
         return self._of(self._shard.opened_users, lambda user: user[name])
 
-    def _of(self, by_email: pulumi.Output[_Opaque], read: Callable[[Any], str]) -> pulumi.Output[str]:
+    def _of(self, by_email: pulumi.Output[Opaque], read: Callable[[Any], str]) -> pulumi.Output[str]:
         """What is read of this user's part of the shard's values."""
-        return _together([by_email, self._shard.failed_now]).apply(partial(self._read, read))
+        return together([by_email, self._shard.failed_now]).apply(partial(self._read, read))
 
-    def _read(self, read: Callable[[Any], str], found: _Opaque) -> Any:
+    def _read(self, read: Callable[[Any], str], found: Opaque) -> Any:
         by_email, failed = found.value
         if by_email.value is None:
             return None  # under mocks
@@ -243,7 +244,7 @@ class RosterUser:
             return read(by_email.value[self.email])
         if self.email in (failed.value or {}):
             return late.fail(self._roster.program.failures)
-        return _unknown()  # the shard was left out of this update
+        return unknown()  # the shard was left out of this update
 
 
 def shard_of(email: str) -> int:
@@ -294,52 +295,20 @@ def _spelling(email: str) -> str:
     return str(mapping.normalize(email))
 
 
-def _emails_of(number: int, by_shard: _Opaque) -> str | None:
+def _emails_of(number: int, by_shard: Opaque) -> str | None:
     return documents.dump(by_shard.value[number][0])
 
 
-def _prefixes_of(number: int, by_shard: _Opaque) -> str | None:
+def _prefixes_of(number: int, by_shard: Opaque) -> str | None:
     return documents.dump(by_shard.value[number][1] or None)
 
 
-def _secret(by_shard: pulumi.Output[_Opaque] | None, read: Callable[[_Opaque], str | None]) -> Any:
+def _secret(by_shard: pulumi.Output[Opaque] | None, read: Callable[[Opaque], str | None]) -> Any:
     return None if by_shard is None else pulumi.Output.secret(by_shard.apply(read))
 
 
-def _keys_of(number: int, by_shard: _Opaque) -> str | None:
+def _keys_of(number: int, by_shard: Opaque) -> str | None:
     return documents.dump(by_shard.value.get(number))
-
-
-def _opened(document: Any) -> _Opaque:
-    return _Opaque(documents.load(document))
-
-
-@dataclass(frozen=True)
-class _Opaque:
-    """A value that Pulumi's SDK does not look into: it would walk through all that is in it, again and again."""
-
-    value: Any
-
-
-def _together(outputs: Sequence[pulumi.Output[Any]]) -> pulumi.Output[_Opaque]:
-    """The outputs' values as a list; ``Output.all`` would make an output of every leaf of each, which takes seconds."""
-    found: pulumi.Output[_Opaque] = pulumi.Output.from_input(None).apply(lambda _: _Opaque([]))
-    for output in outputs:
-        found = found.apply(partial(_and_then, output))
-    return found
-
-
-def _and_then(output: pulumi.Output[Any], values: _Opaque) -> pulumi.Output[_Opaque]:
-    return output.apply(lambda value: _Opaque([*values.value, value]))
-
-
-def _merged(parts: _Opaque) -> dict[str, Any]:
-    return {email: value for part in parts.value for email, value in (part.value or {}).items()}
-
-
-def _unknown() -> pulumi.Output[Any]:
-    """An output whose value is not known, in an update as well."""
-    return pulumi.Output.from_input(pulumi.output.UNKNOWN)
 
 
 def _verdict(name: str, succeeded: int, failed: Mapping[str, str]) -> list[str]:
