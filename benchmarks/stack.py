@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -111,13 +112,21 @@ class Stack:
 
 
 def _ended(process: subprocess.Popen[bytes]) -> int:
-    """Its exit status; it does not outlive an interruption."""
+    """Its exit status; it does not outlive an interruption, nor its time.
+
+    Waiting with a timeout would look only every 50 ms.
+    """
+    watchdog = threading.Timer(_PATIENCE, kill, [process.pid])
+    watchdog.daemon = True
+    watchdog.start()
     try:
-        return process.wait(_PATIENCE)
+        return process.wait()
     except BaseException:
         kill(process.pid)
         process.wait()
         raise
+    finally:
+        watchdog.cancel()
 
 
 def clean_environment() -> dict[str, str]:

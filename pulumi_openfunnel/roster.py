@@ -75,7 +75,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
                 {
                     "roster": name,
                     "emails": by_shard.apply(partial(_emails_of, number)),
-                    "prefixes": by_shard.apply(partial(_prefixes_of, number)),
+                    "prefixes": None if prefixes is None else by_shard.apply(partial(_prefixes_of, number)),
                     "existing_api_keys": _secret(adopted, partial(_keys_of, number)),
                     "email_mapping": email_mapping,
                     "orchestrator": orchestrator,
@@ -84,9 +84,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
             )
             for number in numbers
         }
-        self._verdict: pulumi.Output[None] = together(
-            [self._of_shards("opened_users"), self._of_shards("failed_now")]
-        ).apply(self._judge)
+        self._verdict: pulumi.Output[None] = self._of_shards("failed_now").apply(self._judge)
         self.register_outputs({})
 
     @cached_property
@@ -160,9 +158,10 @@ class ProvisionedUsers(pulumi.ComponentResource):
 
     async def _judge(self, found: Opaque) -> None:
         """Fail, at the end, when users failed in this very update."""
-        users, failed = map(merged, found.value)
+        failed = merged(found)
         if failed:
-            self.program.failures += _verdict(self._name, len(users), failed)
+            users = await self.users.future()
+            self.program.failures += _verdict(self._name, len(users or {}), failed)
             await late.fail(self.program.failures)
 
 
@@ -195,9 +194,13 @@ class _Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
     def failed_now(self) -> pulumi.Output[Opaque]:
         """Who failed in this very update: what the state tells of an earlier one is not in the way of this one."""
         started = Program.current().started
-        return together([self.failed, self.failed_at]).apply(
-            lambda found: opened(found.value[0] if (found.value[1] or 0) >= started else None)
-        )
+
+        def now(failed: Opaque) -> pulumi.Input[Opaque]:
+            if not failed.value:
+                return failed
+            return self.failed_at.apply(lambda at: failed if at >= started else Opaque({}))
+
+        return self.failed.apply(lambda document: now(opened(document)))
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,8 @@ def _provisioned(olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         for email, internal_email in wanted.items()
         if users.get(email, {}).get("internal_email") != internal_email or _brings(email, olds, adopted)
     }
-    tally.wanted(news["roster"], len(missing))
+    if missing:
+        tally.wanted(news["roster"], len(missing))
     came = _by_email(missing, _getting(news))
     outs: dict[str, Any] = {name: {} for name in ("users", "api_keys", "failed")}
     for email in wanted:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from . import engine, wording
 
+_LONG = 5.0  # seconds of work from which on its progress is shown
 _LAST = 0.15  # seconds after which no further verb is expected
 _LAST_TO_WARN = 1.0  # the same, when what is said is better said once than soon
 
@@ -32,8 +33,8 @@ def verb() -> Iterator[None]:
     finally:
         with _changed:
             _verbs -= 1
-            quiet = _verbs == 0 and bool(_said or _counts)
-            if quiet and not _changed.wait_for(lambda: _verbs > 0, _LAST_TO_WARN if _said else _LAST):
+            to_say = bool(_said) or any(map(_is_many, _counts.values()))
+            if _verbs == 0 and to_say and not _changed.wait_for(lambda: _verbs > 0, _LAST_TO_WARN if _said else _LAST):
                 _say()
 
 
@@ -49,8 +50,10 @@ def settled(roster: str, *, failed: bool) -> None:
     with _changed:
         count = _counts[roster]
         count["failed" if failed else "done"] += 1
-        line = f"{roster}: {_progress(count)}, after {time.monotonic() - _began[roster]:.0f} s."
-    engine.progress(line)
+        seconds = time.monotonic() - _began[roster]
+        line = f"{roster}: {_progress(count)}, after {seconds:.0f} s."
+    if seconds >= _LONG:
+        engine.progress(line)
 
 
 def gather(severity: str, before: str, name: str, behind: str) -> None:
@@ -64,10 +67,16 @@ def _say() -> None:
         many = f"{len(found)} users: " if len(found) > 1 else ""
         (engine.warn if severity == "WARNING" else engine.info)(f"{before}{many}{wording.names(sorted(found))}{behind}")
     for roster, count in _counts.items():
-        engine.info(f"{roster}: {_progress(count)}, in {time.monotonic() - _began[roster]:.1f} s.")
+        if _is_many(count):
+            engine.info(f"{roster}: {_progress(count)}, in {time.monotonic() - _began[roster]:.1f} s.")
     _said.clear()
     _counts.clear()
     _began.clear()
+
+
+def _is_many(count: Counter[str]) -> bool:
+    """Whether a roster's count is worth a line, and a moment's wait for more: what became of one user is seen as it is."""
+    return count["wanted"] > 1
 
 
 def _progress(count: Counter[str]) -> str:
