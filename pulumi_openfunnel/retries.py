@@ -20,9 +20,6 @@ MAX_RATE_LIMITS = 50  # 429 answers for one user, after which the server does no
 OUTAGE = 20.0  # seconds without an answer, before many users stop trying together
 LONG_WAIT = 3.0  # seconds; a longer wait is shown
 _LOOK = 0.2  # seconds between two looks for a free place
-_SLOWEST = 5.0  # seconds between two requests
-_SLOW = 0.02  # seconds between two requests, when a lower pace begins
-_FAST = 0.005  # seconds between two requests, below which no pace is kept
 
 _backoff = wait_random_exponential(multiplier=1, max=30)  # full jitter
 
@@ -32,16 +29,18 @@ T = TypeVar("T")
 class Pace:
     """The pace of all requests to one API: at most 32 at once, none while OpenFunnel asked to wait, and fewer then.
 
+    A 429 halves the number of requests that may run at once, and each answer allows one more: of an API that limits the
+    rate about half of the requests are refused at the most, and one that refuses some at any pace is asked no slower.
+
     Safe to share between threads, which is what it is for.
     """
 
     def __init__(self) -> None:
-        self._places = threading.BoundedSemaphore(IN_FLIGHT)
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._running = 0  # requests
+        self._allowed = float(IN_FLIGHT)  # requests at once
+        self._lowered = 0.0  # when fewer were allowed last
         self._opens = 0.0  # when OpenFunnel wants to be asked again
-        self._next = 0.0  # when the next request may start
-        self._interval = 0.0  # seconds between two requests
-        self._slowed = 0.0  # when the pace was lowered last
         self._failures = 0  # in a row
         self._failing_since = 0.0
 
@@ -57,13 +56,26 @@ class Pace:
         Raises:
             Stopped: when the operation stops.
             RateLimited: when OpenFunnel asked for a longer wait.
+            Unreachable: when many users give up together.
         """
-        self._take_place(who, operation)
+        while True:
+            _check_stopping(who, operation)
+            if operation.gives_up and self.is_out:
+                raise _out(who)
+            if self._start():
+                break
+            wait = self._opens - time.monotonic()
+            if wait > patience:
+                raise _too_long(who, wait)
+            if wait > LONG_WAIT:
+                operation.progress(f"OpenFunnel limits the rate: requests go on in {wait:.0f} s.")
+            if wait > 0:
+                operation.wait(min(wait, 1.0))
         try:
-            self._wait_for_start(who, patience, operation)
+            _check_stopping(who, operation)
             yield
         finally:
-            self._places.release()
+            self._end()
 
     def hold(self, seconds: float, since: float) -> None:
         """Start nothing for so many seconds, and fewer requests afterwards.
@@ -72,13 +84,13 @@ class Pace:
             seconds: as OpenFunnel asked.
             since: when the request that it refused started, on the monotonic clock.
         """
-        with self._lock:
+        with self._changed:
             now = time.monotonic()
             jitter = random.uniform(0, 0.05 + seconds / 10)  # noqa: S311 - not for secrets
             self._opens = max(self._opens, now + seconds + jitter)
-            if since >= self._slowed:  # requests that were on their way at the last one say nothing new
-                self._interval = min(max(self._interval * 2, _SLOW), _SLOWEST)
-                self._slowed = now
+            if since >= self._lowered:  # requests that were on their way at the last one say nothing new
+                self._allowed = max(self._allowed / 2, 1.0)
+                self._lowered = now
 
     @property
     def is_out(self) -> bool:
@@ -87,45 +99,38 @@ class Pace:
 
     def failed(self) -> None:
         """A request came to nothing, as others may."""
-        with self._lock:
+        with self._changed:
             if self._failures == 0:
                 self._failing_since = time.monotonic()
             self._failures += 1
 
     def answered(self) -> None:
-        """A request was answered: a little faster again."""
-        with self._lock:
+        """A request was answered: one more may run at once again."""
+        with self._changed:
             self._failures = 0
-            faster = self._interval * 0.9
-            self._interval = faster if faster > _FAST else 0.0
+            self._allowed = min(self._allowed + 1, float(IN_FLIGHT))
+            self._changed.notify()
 
-    def _take_place(self, who: str, operation: Operation) -> None:
-        while not self._places.acquire(timeout=_LOOK):
-            _check_stopping(who, operation)
+    def _start(self) -> bool:
+        """Take a place, when OpenFunnel may be asked now and one is free, or becomes free in a moment."""
+        with self._changed:
+            if self._is_open() and not self._has_place():
+                self._changed.wait(_LOOK)
+            starts = self._is_open() and self._has_place()
+            if starts:
+                self._running += 1
+            return starts
 
-    def _wait_for_start(self, who: str, patience: float, operation: Operation) -> None:
-        start = self._reserve()
-        while True:
-            _check_stopping(who, operation)
-            if operation.gives_up and self.is_out:
-                raise _out(who)
-            now = time.monotonic()
-            if self._opens - now > patience:
-                raise _too_long(who, self._opens - now)
-            if self._opens > start:
-                start = self._reserve()
-            if start <= now:
-                return
-            if self._opens - now > LONG_WAIT:
-                operation.progress(f"OpenFunnel limits the rate: requests go on in {self._opens - now:.0f} s.")
-            operation.wait(min(start - now, 1.0))
+    def _end(self) -> None:
+        with self._changed:
+            self._running -= 1
+            self._changed.notify()
 
-    def _reserve(self) -> float:
-        """The time at which the next request may start."""
-        with self._lock:
-            start = max(time.monotonic(), self._opens, self._next)
-            self._next = start + self._interval * random.uniform(0.5, 1.5)  # noqa: S311
-            return start
+    def _is_open(self) -> bool:
+        return self._opens <= time.monotonic()
+
+    def _has_place(self) -> bool:
+        return self._running + 1 <= self._allowed
 
 
 def persist(request: Callable[[float], T], who: str, *, timeout: float, pace: Pace, operation: Operation) -> T:

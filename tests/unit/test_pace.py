@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import ipaddress
 import socket
@@ -114,34 +115,30 @@ def test_one_rate_limit_holds_back_all(server: ScriptedServer) -> None:
     assert later[0] - refused >= 0.5
 
 
-def test_after_a_rate_limit_requests_start_one_after_the_other(server: ScriptedServer) -> None:
-    """The requests that were held back do not all start at the same moment."""
-    refused, later = _limited_once(server, wait=0.2, count=12)
-    assert later[0] - refused >= 0.2
-    assert later[-1] - later[0] >= 0.05  # 20 ms between two, give or take half, and less with each answer
+def _at_once(pace: Pace) -> int:
+    """How many requests may run at once now."""
+    with contextlib.ExitStack() as running:
+        for number in range(IN_FLIGHT + 1):
+            if not pace._start():
+                return number
+            running.callback(pace._end)
+    raise AssertionError("there is no limit")
 
 
-def _starts(pace: Pace, count: int) -> float:
-    """Seconds that so many turns take, one after the other."""
-    started = time.monotonic()
-    for _ in range(count):
-        with pace.turn(INTERNAL_EMAIL, 10, SILENT):
-            pass
-    return time.monotonic() - started
-
-
-def test_a_lowered_pace_recovers() -> None:
-    """Each further 429 makes requests rarer, and answers make them as frequent as they were."""
+def test_a_rate_limit_halves_the_requests_at_once() -> None:
+    """Each further 429 lets fewer run, down to one; each answer lets one more run, up to 32."""
     pace = Pace()
-    assert _starts(pace, 20) < 0.2
-    for _ in range(4):
+    seen = [_at_once(pace)]
+    for _ in range(6):
         pace.hold(0, since=time.monotonic())
-    _starts(pace, 1)
-    assert _starts(pace, 4) >= 3 * 0.08  # 160 ms between two, give or take half
-    for _ in range(60):
+        pace._opens = 0
+        seen.append(_at_once(pace))
+    assert seen == [32, 16, 8, 4, 2, 1, 1]
+    for _ in range(40):
         pace.answered()
-    _starts(pace, 2)
-    assert _starts(pace, 20) < 0.2
+        seen.append(_at_once(pace))
+    assert seen[7:10] == [2, 3, 4]
+    assert seen[-1] == 32
 
 
 def test_requests_that_were_on_their_way_lower_the_pace_once() -> None:
@@ -149,8 +146,19 @@ def test_requests_that_were_on_their_way_lower_the_pace_once() -> None:
     pace, started = Pace(), time.monotonic()
     for _ in range(20):
         pace.hold(0, since=started)
-    _starts(pace, 1)
-    assert _starts(pace, 6) < 0.5
+    pace._opens = 0
+    assert _at_once(pace) == 16
+
+
+def test_a_server_that_refuses_a_third_at_any_pace_is_not_asked_one_by_one() -> None:
+    """What is asked at once settles where half of it is refused, not at the least."""
+    pace = Pace()
+    for _ in range(50):
+        started = time.monotonic()
+        for number in range(_at_once(pace)):
+            pace.hold(0, since=started) if number % 3 == 0 else pace.answered()
+        pace._opens = 0
+    assert _at_once(pace) >= 16
 
 
 def test_at_most_so_many_requests_at_once(server: ScriptedServer) -> None:
@@ -198,8 +206,7 @@ def test_a_wait_ends_when_it_stops(server: ScriptedServer) -> None:
 def test_a_full_house_can_be_stopped() -> None:
     """A request that waits for a free place stops as well."""
     pace, stopping = Pace(), threading.Event()
-    for _ in range(IN_FLIGHT):
-        pace._places.acquire()
+    assert all(pace._start() for _ in range(IN_FLIGHT))
     threading.Timer(0.1, stopping.set).start()
     with pytest.raises(Stopped), pace.turn(INTERNAL_EMAIL, 10, Operation(stopping=stopping.is_set)):
         pass
