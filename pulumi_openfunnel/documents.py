@@ -12,7 +12,7 @@ from typing import Any
 from pulumi import contains_unknowns
 
 NAMES = frozenset(
-    {"emails", "prefixes", "existing_api_keys", "internal_emails", "users", "api_keys", "failed"},
+    {"emails", "prefixes", "existing_api_keys", "internal_emails", "users", "api_keys", "failed", "tried"},
 )
 """The properties that are documents; their names and what is in them are in every state."""
 

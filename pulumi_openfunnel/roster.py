@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -84,7 +85,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
             )
             for number in numbers
         }
-        self._verdict: pulumi.Output[None] = self._of_shards("failed_now").apply(self._judge)
+        self._verdict: pulumi.Output[None] = self._of_shards("tried_now").apply(self._judge)
         self.register_outputs({})
 
     @cached_property
@@ -157,12 +158,19 @@ class ProvisionedUsers(pulumi.ComponentResource):
         return together([getattr(shard, name) for shard in self._shards.values()])
 
     async def _judge(self, found: Opaque) -> None:
-        """Fail, at the end, when users failed in this very update."""
-        failed = merged(found)
+        """At the end, sum up what this very update did; fail when users failed in it."""
+        tried = [shard.value for shard in found.value]
+        failed = {email: reason for shard in tried for email, reason in shard.failed.items()}
         if failed:
             users = await self.users.future()
             self.program.failures += _verdict(self._name, len(users or {}), failed)
             await late.fail(self.program.failures)
+        done = sum(shard.users for shard in tried)
+        if done:
+            took = time.time() - self.program.started
+            pulumi.log.info(
+                f"{self._name}: {done} {'users' if done > 1 else 'user'} done, none failed, in {took:.1f} s."
+            )
 
 
 class _Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
@@ -171,10 +179,10 @@ class _Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
     users: pulumi.Output[Any]
     api_keys: pulumi.Output[Any]
     failed: pulumi.Output[Any]
-    failed_at: pulumi.Output[float]
+    tried: pulumi.Output[Any]
 
     def __init__(self, name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
-        props = dict.fromkeys(("users", "api_keys", "failed", "failed_at")) | inputs
+        props = dict.fromkeys(("users", "api_keys", "failed", "tried")) | inputs
         secret = pulumi.ResourceOptions(additional_secret_outputs=["api_keys", "existing_api_keys"])
         super().__init__(ShardProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
 
@@ -191,16 +199,24 @@ class _Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
         return self.failed.apply(opened)
 
     @cached_property
-    def failed_now(self) -> pulumi.Output[Opaque]:
-        """Who failed in this very update: what the state tells of an earlier one is not in the way of this one."""
+    def tried_now(self) -> pulumi.Output[Opaque]:
+        """What was tried in this very update: what the state tells of an earlier one is not in the way of this one."""
         started = Program.current().started
 
-        def now(failed: Opaque) -> pulumi.Input[Opaque]:
-            if not failed.value:
-                return failed
-            return self.failed_at.apply(lambda at: failed if at >= started else Opaque({}))
+        def now(tried: dict[str, Any] | None) -> pulumi.Input[Opaque]:
+            if tried is None or tried["at"] < started:
+                return Opaque(_Tried())
+            return self.failed.apply(lambda failed: Opaque(_Tried(tried["users"], documents.load(failed))))
 
-        return self.failed.apply(lambda document: now(opened(document)))
+        return self.tried.apply(lambda document: now(documents.load(document)))
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """How many users a shard's verb tried to get, and by email why some are not there."""
+
+    users: int = 0
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -237,15 +253,15 @@ class RosterUser:
 
     def _of(self, by_email: pulumi.Output[Opaque], read: Callable[[Any], str]) -> pulumi.Output[str]:
         """What is read of this user's part of the shard's values."""
-        return together([by_email, self._shard.failed_now]).apply(partial(self._read, read))
+        return together([by_email, self._shard.tried_now]).apply(partial(self._read, read))
 
     def _read(self, read: Callable[[Any], str], found: Opaque) -> Any:
-        by_email, failed = found.value
+        by_email, tried = found.value
         if by_email.value is None:
             return None  # under mocks
         if self.email in by_email.value:
             return read(by_email.value[self.email])
-        if self.email in (failed.value or {}):
+        if self.email in tried.value.failed:
             return late.fail(self._roster.program.failures)
         return unknown()  # the shard was left out of this update
 
@@ -322,7 +338,8 @@ def _verdict(name: str, succeeded: int, failed: Mapping[str, str]) -> list[str]:
     state = (
         f"{succeeded} of {succeeded + len(failed)} users are in the state" if succeeded else "no user is in the state"
     )
-    lines = [f"{name}: {state}. {len(failed)} failed. Run pulumi up: only these {len(failed)} are tried."]
+    these = f"these {len(failed)} are" if len(failed) > 1 else "this one is"
+    lines = [f"{name}: {state}. {len(failed)} failed. Run pulumi up: only {these} tried."]
     for reason, emails in sorted(by_reason.items(), key=lambda item: -len(item[1])):
         lines.append(f"{name}: {len(emails)} failed: {wording.names(emails)}: {reason}")
     return lines

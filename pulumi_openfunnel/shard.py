@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 INPUTS = ("roster", "emails", "prefixes", "existing_api_keys", "email_mapping", "orchestrator", "internal_emails")
 """What the roster gives, and what check computes: ``internal_emails``, by email."""
 
-OUTPUTS = ("users", "api_keys", "failed", "failed_at", "roster", "orchestrator")
-"""``users``, ``api_keys`` (secret) and ``failed`` are by email; ``failed_at`` is when, in seconds since the epoch."""
+OUTPUTS = ("users", "api_keys", "failed", "tried", "roster", "orchestrator")
+"""``users``, ``api_keys`` (secret) and ``failed`` are by email; ``tried`` tells when a verb got keys last, in seconds since
+the epoch (``at``), and of how many ``users``."""
 
 # More than there are requests in flight, so that one user's writing does not keep another one's request waiting.
 _pool = ThreadPoolExecutor(48, thread_name_prefix="openfunnel")
@@ -191,10 +192,13 @@ def _provisioned(olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         for email, internal_email in wanted.items()
         if users.get(email, {}).get("internal_email") != internal_email or _brings(email, olds, adopted)
     }
-    if missing:
-        tally.wanted(news["roster"], len(missing))
     came = _by_email(missing, _getting(news))
-    outs: dict[str, Any] = {name: {} for name in ("users", "api_keys", "failed")}
+    outs: dict[str, Any] = {
+        "users": {},
+        "api_keys": {},
+        "failed": {},
+        "tried": {"at": time.time(), "users": len(missing)},
+    }
     for email in wanted:
         key = came.get(email)
         if isinstance(key, str):
@@ -203,7 +207,6 @@ def _provisioned(olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
             outs["users"][email], outs["api_keys"][email] = _user(missing[email], key), key.api_key
         elif email in users:
             outs["users"][email], outs["api_keys"][email] = users[email], api_keys[email]
-    outs["failed_at"] = time.time() if outs["failed"] else 0.0
     return outs | stack.pick(news, ("roster", "orchestrator"))
 
 
@@ -296,7 +299,6 @@ def _let_go(email: str, olds: dict[str, Any], outs: dict[str, Any]) -> None:
         outs["users"][email], outs["api_keys"][email] = olds["users"][email], olds["api_keys"].get(email)
         who = olds["users"][email]["internal_email"]
         outs["failed"][email] = f"{who} stays in the state, which keeps its key: {error}"
-        outs["failed_at"] = time.time()
 
 
 def _release(email: str, props: dict[str, Any]) -> None:

@@ -86,20 +86,23 @@ def test_what_fails_does_not_take_the_rest_along(roster: Project, accounts: Acco
 
 
 def test_order_duplicates_and_spelling_make_no_difference(roster: Project, accounts: Accounts) -> None:
-    """And adding one asks for that one alone; taking many away is one warning."""
+    """And adding one asks for that one alone; taking many away is one warning; each update sums itself up in one line."""
     emails = [f"user{n}@customers.com" for n in range(30)]
     of(roster, emails)
-    roster.up()
+    assert roster.up().output.partition("Diagnostics:")[2].count("team: 30 users done, none failed, in ") == 1
     of(roster, [email.upper() + " " for email in reversed(emails)] + emails[:5])
     roster.pulumi("preview", "--expect-no-changes")
     of(roster, [*emails, "new@customers.com"])
     done = roster.up().output
+    assert "team: 1 user done, none failed, in " in done
     assert ("1 updated" in done) != ("1 created" in done)  # its shard
     assert len(accounts.record.entries) == 31
     stay = list({shard_of(email): email for email in [*emails, "new@customers.com"]}.values())
     of(roster, stay)
-    [warning] = roster.up().warnings
+    removed = roster.up()
+    [warning] = removed.warnings
     assert warning.startswith("Removed from the stack only")
+    assert "done, none failed" not in removed.output
     assert f"{31 - len(stay)} users: " in warning
     assert len(accounts.record.entries) == 31
 
