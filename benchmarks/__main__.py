@@ -21,7 +21,7 @@ from api import serving
 from chart import draw
 from measure import Bench, Sample
 from report import Conditions, conditions, groups, results
-from rows import EMPTY, ROWS, Row
+from rows import ROWS, Row
 from summary import Summary
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -82,7 +82,7 @@ def _shards(args: argparse.Namespace, bench: Bench, where: Conditions) -> None:
 
 def _plan(chosen: Sequence[Row], sizes: Sequence[int]) -> list[tuple[Row, int]]:
     """Size by size, so that rows that are compared are measured close to each other."""
-    wanted = [(row, 0 if row is EMPTY else size) for size in sizes for row in chosen]
+    wanted = [(row, row.at(size)) for size in sizes for row in chosen]
     return [(row, size) for row, size in wanted if row.least <= size <= row.most]
 
 

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from chart import Bar, Group
-from rows import EMPTY, ROWS, Row
+from rows import ROWS, Row
 from summary import VERBS, Spread, Summary
 
 _WHAT = """\
@@ -26,6 +26,8 @@ record shows exactly those users. Pulumi's rows keep the keys, encrypted, in a s
   ends in a RecursionError; *deeper recursion* is the same program after `sys.setrecursionlimit(100_000)`.
 - **the leanest dynamic provider**: a class in a module of its own, one client, one secret output and nothing else: no
   checks, no retries, no record of what was issued. Its `refresh` asks nobody.
+- **one resource of the leanest provider**: the same with a single user. What it takes more than an empty stack, every
+  dynamic provider takes at least: the start of its process, and of what makes requests.
 - **ProvisionedUser** and **ProvisionedUsers**: this package. Their `refresh` tries every key.
 - **xargs -P 32 curl** and **httpx.Client, 32 threads**, the floor: requests alone, Python's start included.
 
@@ -114,7 +116,7 @@ def groups(summary: Summary) -> list[Group]:
     """The picture's bars."""
     found = []
     for row in ROWS:
-        sizes = [0] if row is EMPTY else summary.sizes
+        sizes = [row.most] if row.fixed else summary.sizes
         bars = [_bar(summary, row, size) for size in sizes if _measured(summary, row, size)]
         if bars:
             found.append(Group(row.title, bars))
@@ -150,7 +152,7 @@ def _of_size(summary: Summary, size: int) -> list[str]:
 
 def _lines(summary: Summary, size: int) -> Iterable[list[str]]:
     for row in ROWS:
-        at = 0 if row is EMPTY else size
+        at = row.at(size)
         if summary.failed(row, at):
             yield [row.title, "failed", *[""] * 5]
         elif _measured(summary, row, at):

@@ -30,8 +30,18 @@ class Row:
     most: int = 1000
     environment: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def fixed(self) -> bool:
+        """Whether it has one size, to be compared with others of any size."""
+        return self.least == self.most
+
+    def at(self, size: int) -> int:
+        """The size that it has where others have this one."""
+        return self.most if self.fixed else size
+
 
 EMPTY = Row("empty", "an empty stack", ("empty.py",), least=0, most=0)
+ONE = Row("one", "one resource of the leanest provider", ("leanest.py", "leanest_provider.py"), most=1)
 DOCUMENTED = Row("documented", "dynamic provider, as documented", ("documented.py",))
 DEEP = Row(
     "documented-deep",
@@ -48,7 +58,7 @@ USERS_OFF = Row("users-off", "ProvisionedUsers, ledger off", ("users.py",), ledg
 CURL = Row("curl", "xargs -P 32 curl", ("curl.sh",), is_stack=False)
 FLOOR = Row("httpx", "httpx.Client, 32 threads", ("floor.py",), is_stack=False, most=5000)
 
-ROWS = (EMPTY, DOCUMENTED, DEEP, LEANEST, USER, USER_OFF, USERS, USERS_OFF, CURL, FLOOR)
+ROWS = (EMPTY, ONE, DOCUMENTED, DEEP, LEANEST, USER, USER_OFF, USERS, USERS_OFF, CURL, FLOOR)
 
 
 def sharded(shards: int, *, readers: bool = False) -> Row:

@@ -55,7 +55,8 @@ class Summary:
     @property
     def sizes(self) -> list[int]:
         """The sizes that were measured."""
-        return sorted({sample.size for sample in self.samples} - {0})
+        fixed = {row.key for row in rows.ROWS if row.fixed}
+        return sorted({sample.size for sample in self.samples if sample.row not in fixed})
 
     def spread(self, row: Row, size: int, what: str) -> Spread | None:
         """Minimum and median of one of a sample's numbers; None when there is none."""
@@ -85,20 +86,20 @@ class Summary:
         floor, up = self._least(rows.FLOOR, size, "up"), self._least(rows.USERS, size, "up")
         documented = rows.DEEP if self.failed(rows.DOCUMENTED, size) else rows.DOCUMENTED
         yield from _quotient("ProvisionedUsers: `up` / (floor + empty `up`)", size, up, _sum(floor, empty_up))
-        name = f"{documented.title}: `up` / ProvisionedUsers: `up`"
-        yield from _quotient(name, size, self._least(documented, size, "up"), up)
-        yield from _quotient(
-            "ProvisionedUsers: `preview` / empty `preview`",
-            size,
-            self._least(rows.USERS, size, "preview"),
-            empty_preview,
-        )
+        for row in (documented, rows.LEANEST, rows.USER):
+            name = f"{row.title}: `up` / ProvisionedUsers: `up`"
+            yield from _quotient(name, size, self._least(row, size, "up"), up)
+        for row in (rows.ONE, rows.USERS):
+            name = f"{row.title}: `preview` / empty `preview`"
+            yield from _quotient(name, size, self._least(row, row.at(size), "preview"), empty_preview)
         one = _sum(empty_up, self._latency)
-        for row in (rows.USERS, rows.USER):
+        for row in (rows.ONE, rows.USERS, rows.USER):
             name = f"{row.title}: `up` that adds one / (empty `up` + one request)"
-            yield from _quotient(name, size, self._least(row, size, "add"), one)
-        leanest, user = self._least(rows.LEANEST, size, "up"), self._least(rows.USER, size, "up")
-        yield from _quotient("ProvisionedUser: `up` / leanest provider: `up`", size, user, leanest)
+            yield from _quotient(name, size, self._least(row, row.at(size), "add"), one)
+        for what, title in (("up", "`up`"), ("state_bytes", "state")):
+            leanest, user = self._least(rows.LEANEST, size, what), self._least(rows.USER, size, what)
+            unit = "B" if what == "state_bytes" else "s"
+            yield from _quotient(f"ProvisionedUser: {title} / leanest provider: {title}", size, user, leanest, unit)
         if size == 5000:
             thousand = self._least(rows.USERS, 1000, "up")
             yield from _quotient("ProvisionedUsers: `up` of 5000 / `up` of 1000", size, up, thousand)
@@ -112,9 +113,9 @@ class Summary:
             yield Ratio(f"the ledger's cost, {with_it.title}", size, (on - off) / size * 1000, parts, "ms a user")
 
 
-def _quotient(name: str, size: int, above: float | None, below: float | None) -> Iterable[Ratio]:
+def _quotient(name: str, size: int, above: float | None, below: float | None, unit: str = "s") -> Iterable[Ratio]:
     if above is not None and below:
-        yield Ratio(name, size, above / below, f"{above:.2f} s / {below:.2f} s")
+        yield Ratio(name, size, above / below, f"{above:,.2f} {unit} / {below:,.2f} {unit}")
 
 
 def _sum(*numbers: float | None) -> float | None:
