@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -18,7 +19,7 @@ CREATE_USER = "/api/v1/admin/create-user"
 BALANCE = "/api/v1/credits/balance"
 CONNECT_TIMEOUT = 10.0  # seconds
 BALANCE_TIMEOUT = 5.0  # seconds
-IN_FLIGHT = 32  # connections, and so requests, at once
+IN_FLIGHT = 32  # create-user requests at once, and as many looks at a balance
 
 _SET_KEY = f"Run: pulumi config set --secret {settings.API_KEY} (or set OPENFUNNEL_API_KEY)."
 
@@ -61,6 +62,7 @@ class Client:
 
     def __init__(self, base_url: str, timeout: float = settings.DEFAULT_TIMEOUT) -> None:
         self._timeout = timeout
+        self._looks = threading.BoundedSemaphore(IN_FLIGHT)  # so that a look's time does not pass in a queue
         # A proxy from the environment is never to see what goes to this machine itself.
         loopback = settings.is_loopback(urlsplit(base_url).hostname or "")
         try:
@@ -71,7 +73,7 @@ class Client:
                 trust_env=not loopback,
                 follow_redirects=False,
                 headers={"User-Agent": f"pulumi-openfunnel/{version('pulumi-openfunnel')}"},
-                limits=httpx.Limits(max_connections=IN_FLIGHT, max_keepalive_connections=IN_FLIGHT),
+                limits=httpx.Limits(max_connections=2 * IN_FLIGHT, max_keepalive_connections=IN_FLIGHT),
                 event_hooks={"response": [_without_location]},
             )
             keep_deadlines(self._http)
@@ -138,7 +140,8 @@ class Client:
             "GET", self._balance, headers={"X-API-Key": api_key}, timeout=httpx.Timeout(timeout)
         )
         try:
-            answer = self._exchange(request, timeout)
+            with self._looks:
+                answer = self._exchange(request, timeout)
         except httpx.TimeoutException:
             return Balance(None, problem="it did not answer in time")
         except httpx.HTTPError:

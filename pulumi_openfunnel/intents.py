@@ -122,8 +122,8 @@ class Intent:
         return UserExists(
             who,
             f"exists already ({error.status}). A request of {run}, whose answer was lost, probably created it. {kept}To "
-            f"get its key, sign up at OpenFunnel again as {who}, which answers with the key, or ask OpenFunnel; then pass "
-            "it as existing_api_key.",
+            "get its key, sign up at OpenFunnel again with its internal email, which answers with the key, or ask "
+            "OpenFunnel; then pass it as existing_api_key.",
             error.status,
         )
 

@@ -13,7 +13,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from . import documents, late, mapping, wording
+from . import documents, late, mapping, members, wording
 from .errors import InvalidInput
 from .outputs import Opaque, merged, opened, together, unknown
 from .program import Holder, Program, destination, parent_of
@@ -22,6 +22,8 @@ from .shard import ShardProvider
 
 SHARDS = 32
 """Part of every URN, so it never changes once released; what speaks for more and for fewer: docs/performance.md."""
+
+_REASONS = 20  # lines of a verdict
 
 _ByShard = dict[int, tuple[list[str], dict[str, str]]]
 """By shard, its addresses, and the prefixes of some of them."""
@@ -64,7 +66,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
         self._name = name
         self.program = Program.current()
         self.program.warn_of_plain_key()
-        self._emails = _known(name, emails)
+        self._emails = members.known(name, emails)
         given = pulumi.Output.from_input(emails if self._emails is None else None)
         made_of = together([given, *map(pulumi.Output.from_input, (prefixes, email_mapping, orchestrator))])
         by_shard: pulumi.Output[Opaque] = made_of.apply(lambda found: self._claimed(opts, *found.value))
@@ -124,8 +126,8 @@ class ProvisionedUsers(pulumi.ComponentResource):
         self, opts: pulumi.ResourceOptions | None, given: Any, prefixes: Any, email_mapping: Any, orchestrator: Any
     ) -> Opaque:
         """By shard, its addresses and prefixes, when no other declaration stands for any of the users."""
-        emails = list(self._emails) if self._emails is not None else _checked(self._name, given)
-        prefixes = _respelled(self._name, "prefixes", prefixes, emails)
+        emails = list(self._emails) if self._emails is not None else members.checked(self._name, given)
+        prefixes = members.respelled(self._name, "prefixes", prefixes, emails)
         at, parent = destination(orchestrator), await parent_of(opts)
         by_shard: _ByShard = {number: ([], {}) for number in range(SHARDS)}
         for email in emails:
@@ -147,7 +149,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
             given, parts = found.value
             emails = [email for shard in parts.value.values() for email in shard[0]]
             adopted: dict[int, dict[str, str]] = {}
-            for email, key in _respelled(self._name, "existing_api_keys", given, emails).items():
+            for email, key in members.respelled(self._name, "existing_api_keys", given, emails).items():
                 adopted.setdefault(shard_of(email), {})[email] = key
             return Opaque(adopted)
 
@@ -161,11 +163,12 @@ class ProvisionedUsers(pulumi.ComponentResource):
         """At the end, sum up what this very update did; fail when users failed in it."""
         tried = [shard.value for shard in found.value]
         failed = {email: reason for shard in tried for email, reason in shard.failed.items()}
-        if failed:
-            users = await self.users.future()
-            self.program.failures += _verdict(self._name, len(users or {}), failed)
-            await late.fail(self.program.failures)
         done = sum(shard.users for shard in tried)
+        if failed:
+            users = await self.users.future()  # None when a shard was left out of this update
+            succeeded = len(users) if users is not None else done - len(failed)
+            self.program.failures += _verdict(self._name, succeeded, failed)
+            await late.fail(self.program.failures)
         if done:
             took = time.time() - self.program.started
             pulumi.log.info(
@@ -203,12 +206,13 @@ class _Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
         """What was tried in this very update: what the state tells of an earlier one is not in the way of this one."""
         started = Program.current().started
 
-        def now(tried: dict[str, Any] | None) -> pulumi.Input[Opaque]:
-            if tried is None or tried["at"] < started:
+        def now(document: Any) -> pulumi.Input[Opaque]:
+            tried = documents.load(document)
+            if not isinstance(tried, dict) or tried["at"] < started:  # not known: previewed, or left out of this update
                 return Opaque(_Tried())
             return self.failed.apply(lambda failed: Opaque(_Tried(tried["users"], documents.load(failed))))
 
-        return self.tried.apply(lambda document: now(documents.load(document)))
+        return self.tried.apply(now, run_with_unknowns=True)
 
 
 @dataclass(frozen=True)
@@ -271,49 +275,6 @@ def shard_of(email: str) -> int:
     return int.from_bytes(hashlib.sha256(email.encode()).digest()[:4], "big") % SHARDS
 
 
-def _known(name: str, emails: Any) -> dict[str, None] | None:
-    """The addresses, when the program knows them already."""
-    plain = isinstance(emails, Sequence) and all(isinstance(email, str) for email in emails)
-    return dict.fromkeys(_checked(name, emails)) if plain else None
-
-
-def _checked(name: str, emails: Any) -> list[str]:
-    """The addresses normalized, each once.
-
-    Raises:
-        pulumi.RunError: naming those that are none.
-    """
-    if isinstance(emails, str) or not isinstance(emails, Sequence):
-        raise pulumi.RunError(f"{name}: emails is no list of addresses.")
-    found: dict[str, None] = {}
-    wrong = []
-    for email in emails:
-        try:
-            found[str(mapping.parse(email))] = None
-        except InvalidInput as error:  # noqa: PERF203 - each is told of
-            wrong.append(str(error).removesuffix(" Give one address, such as bob@b.com."))
-    if wrong:
-        raise pulumi.RunError(f"{name}: {wording.sentences(wrong)} Give addresses such as bob@b.com.")
-    return sorted(found)
-
-
-def _respelled(name: str, argument: str, given: Any, emails: Sequence[str]) -> dict[str, Any]:
-    """A mapping by address, its addresses normalized.
-
-    Raises:
-        pulumi.RunError: naming those that are not in the roster.
-    """
-    found = {_spelling(email): value for email, value in (given or {}).items()}
-    strange = sorted(found.keys() - set(emails))
-    if strange:
-        raise pulumi.RunError(f"{name}: {argument} names {wording.names(strange)}, not in emails.")
-    return found
-
-
-def _spelling(email: str) -> str:
-    return str(mapping.normalize(email))
-
-
 def _emails_of(number: int, by_shard: Opaque) -> str | None:
     return documents.dump(by_shard.value[number][0])
 
@@ -331,15 +292,19 @@ def _keys_of(number: int, by_shard: Opaque) -> str | None:
 
 
 def _verdict(name: str, succeeded: int, failed: Mapping[str, str]) -> list[str]:
-    """What became of a roster, a line for each reason."""
+    """What became of a roster: a line for each reason, those that befell most users first."""
     by_reason: dict[str, list[str]] = {}
     for email, reason in sorted(failed.items()):
-        by_reason.setdefault(reason, []).append(email)
+        by_reason.setdefault(reason.replace(email, "EMAIL"), []).append(email)
     state = (
         f"{succeeded} of {succeeded + len(failed)} users are in the state" if succeeded else "no user is in the state"
     )
     these = f"these {len(failed)} are" if len(failed) > 1 else "this one is"
     lines = [f"{name}: {state}. {len(failed)} failed. Run pulumi up: only {these} tried."]
-    for reason, emails in sorted(by_reason.items(), key=lambda item: -len(item[1])):
+    groups = sorted(by_reason.values(), key=len, reverse=True)
+    for emails in groups[:_REASONS]:
+        reason = failed[emails[0]] if len(emails) == 1 else failed[emails[0]].replace(emails[0], "EMAIL")
         lines.append(f"{name}: {len(emails)} failed: {wording.names(emails)}: {reason}")
+    if more := sum(map(len, groups[_REASONS:])):
+        lines.append(f"{name}: {more} failed for {len(groups) - _REASONS} more reasons, which the output failed tells.")
     return lines

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 
 import httpx
@@ -481,6 +483,22 @@ class TestNoAnswer:
         assert isinstance(error, Unreachable)
         assert (error.sent, error.status) == (True, None)
         assert str(error) == (f"{INTERNAL_EMAIL}: OpenFunnel did not answer in time. {MAY_EXIST}. Run pulumi up again.")
+
+
+def test_a_queue_takes_nothing_of_a_looks_time(server: ScriptedServer) -> None:
+    """Of many threads that look at balances at once, all get the whole time for the answer."""
+
+    def script(_request: Request) -> Iterator[bytes]:
+        time.sleep(0.6)
+        yield answer(200, {"credits_left": 1})
+
+    server.script = script
+    server._httpd.socket.listen(64)  # or the system lets connections wait
+    client = Client(server.base_url)
+    with ThreadPoolExecutor(64) as pool:
+        seen = list(pool.map(lambda number: client.balance(f"of_{number}", 1.1), range(64)))
+    client.close()
+    assert [balance.problem for balance in seen] == [None] * 64
 
 
 PROXY_VARIABLES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")

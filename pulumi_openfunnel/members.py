@@ -1,0 +1,58 @@
+"""A roster's addresses, as its program gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+
+from . import mapping, wording
+from .errors import InvalidInput
+
+
+def known(name: str, emails: Any) -> dict[str, None] | None:
+    """The addresses, when the program knows them already."""
+    plain = isinstance(emails, Sequence) and all(isinstance(email, str) for email in emails)
+    return dict.fromkeys(checked(name, emails)) if plain else None
+
+
+def checked(name: str, emails: Any) -> list[str]:
+    """The addresses normalized, each once.
+
+    Raises:
+        pulumi.RunError: naming those that are none.
+    """
+    if isinstance(emails, str) or not isinstance(emails, Sequence):
+        raise pulumi.RunError(f"{name}: emails is no list of addresses.")
+    found: dict[str, None] = {}
+    wrong = []
+    for email in emails:
+        try:
+            found[str(mapping.parse(email))] = None
+        except InvalidInput as error:  # noqa: PERF203 - each is told of
+            wrong.append(str(error).removesuffix(" Give one address, such as bob@b.com."))
+    if wrong:
+        raise pulumi.RunError(f"{name}: {wording.sentences(wrong)} Give addresses such as bob@b.com.")
+    return sorted(found)
+
+
+def respelled(name: str, argument: str, given: Any, emails: Sequence[str]) -> dict[str, Any]:
+    """A mapping by address, its addresses normalized.
+
+    Raises:
+        pulumi.RunError: naming those that are not in the roster, or that are there twice and differ.
+    """
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise pulumi.RunError(f"{name}: {argument} is no mapping by address.")
+    found: dict[str, Any] = {}
+    for email, value in given.items():
+        spelling = str(mapping.normalize(email))
+        if found.setdefault(spelling, value) != value:
+            raise pulumi.RunError(f"{name}: {argument} names {spelling} twice, and differently.")
+    strange = sorted(found.keys() - set(emails))
+    if strange:
+        raise pulumi.RunError(f"{name}: {argument} names {wording.names(strange)}, not in emails.")
+    return found

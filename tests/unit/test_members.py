@@ -1,0 +1,50 @@
+"""A roster's addresses, as its program gives them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pulumi
+import pytest
+
+from pulumi_openfunnel import members
+
+EMAILS = ["alice@a.com", "bob@b.com"]
+
+
+def test_addresses_are_sorted_and_each_is_there_once() -> None:
+    """Whatever their case, white space and order."""
+    assert members.checked("team", [" Bob@B.com\n", "alice@a.com", "ALICE@a.com"]) == EMAILS
+
+
+@pytest.mark.parametrize("emails", ["alice@a.com", {"alice@a.com"}, 7, None])
+def test_what_is_no_list(emails: Any) -> None:
+    """Is said to be none; a single address is none either."""
+    with pytest.raises(pulumi.RunError, match=r"^team: emails is no list of addresses\.$"):
+        members.checked("team", emails)
+
+
+def test_a_mapping_by_address_is_spelled_as_the_roster_is() -> None:
+    """The same value twice is no contradiction."""
+    given = {"Alice@A.com": "boss", " alice@a.com": "boss"}
+    assert members.respelled("team", "prefixes", given, EMAILS) == {"alice@a.com": "boss"}
+    assert members.respelled("team", "prefixes", None, EMAILS) == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"carol@c.com": "of_carol"}, "team: existing_api_keys names carol@c.com, not in emails."),
+        (
+            {"Bob@b.com": "of_bob", "bob@b.com": "of_robert"},
+            "team: existing_api_keys names bob@b.com twice, and differently.",
+        ),
+        (["of_bob"], "team: existing_api_keys is no mapping by address."),
+    ],
+    ids=["strange", "twice", "no mapping"],
+)
+def test_a_mapping_that_does_not_fit(given: Any, message: str) -> None:
+    """Fails in one line that shows no value."""
+    with pytest.raises(pulumi.RunError, match=f"^{re.escape(message)}$"):
+        members.respelled("team", "existing_api_keys", given, EMAILS)

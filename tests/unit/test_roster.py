@@ -1,0 +1,37 @@
+"""What a roster says of users that failed."""
+
+from __future__ import annotations
+
+from pulumi_openfunnel.roster import _verdict
+
+
+def _failed(count: int, reason: str) -> dict[str, str]:
+    emails = [f"user{number:02}@a.com" for number in range(count)]
+    return {email: reason.format(email=email) for email in emails}
+
+
+def test_a_line_for_each_reason() -> None:
+    """The one that befell most users first; names are capped, and so is what tells one user's reason from another's."""
+    failed = _failed(14, "its key is sealed. Run: forget {email}.") | {"bob@b.com": "timed out. Run: forget bob@b.com."}
+    names = ", ".join(f"user{number:02}@a.com" for number in range(10))
+    assert _verdict("team", 85, failed) == [
+        "team: 85 of 100 users are in the state. 15 failed. Run pulumi up: only these 15 are tried.",
+        f"team: 14 failed: {names} and 4 more: its key is sealed. Run: forget EMAIL.",
+        "team: 1 failed: bob@b.com: timed out. Run: forget bob@b.com.",
+    ]
+
+
+def test_one_that_failed() -> None:
+    """Is one, and with nobody else in the state that is said."""
+    assert _verdict("team", 0, {"bob@b.com": "timed out."}) == [
+        "team: no user is in the state. 1 failed. Run pulumi up: only this one is tried.",
+        "team: 1 failed: bob@b.com: timed out.",
+    ]
+
+
+def test_reasons_are_capped() -> None:
+    """However many there are, the lines stay few."""
+    failed = {f"user{number:02}@a.com": f"reason {number}" for number in range(50)}
+    lines = _verdict("team", 1, failed)
+    assert len(lines) == 22
+    assert lines[-1] == "team: 30 failed for 30 more reasons, which the output failed tells."
