@@ -172,7 +172,7 @@ def _measured(summary: Summary, row: Row, size: int) -> bool:
 
 def _bar(summary: Summary, row: Row, size: int) -> Bar:
     spread = summary.spread(row, size, "up")
-    return Bar(size, spread.least if spread else None, f"{size:,} users: fails")
+    return Bar(0 if row.fixed else size, spread.least if spread else None, f"{size:,} users: fails")
 
 
 def _file_system(directory: Path) -> str:
