@@ -167,13 +167,18 @@ class World:
         if orphan is None:
             raise AssertionError("there is one")
         intent = Intent(orphan.ledger, orphan.row, Seal(self._sealing(orphan.settings)), SILENT)
-        known = orphan.ledger._commits._file == orphan.ledger.path.stat() if self.path.exists() else False
-        before = len(self.entries)
+        writes, before = self.orphan_writes, len(self.entries)
         with contextlib.suppress(ProvisioningError):
             _ask(orphan.settings, orphan.user.internal_email, intent, SILENT)
-        if not known and any(entry.done for entry in self.entries[before:]):
+        if not writes and any(entry.done for entry in self.entries[before:]):
             self.forgotten(orphan.user)
         self.orphan_dies()
+
+    @property
+    def orphan_writes(self) -> bool:
+        """Whether the orphan can write its answer: the file that it has open was not replaced or lost."""
+        opened = self.orphan.ledger._commits._file if self.orphan is not None else None
+        return opened is not None and self.path.exists() and os.path.samestat(opened, self.path.stat())
 
     def orphan_dies(self) -> None:
         if self.orphan is not None:
