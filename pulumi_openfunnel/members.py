@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -37,11 +38,17 @@ def checked(name: str, emails: Any) -> list[str]:
     return sorted(found)
 
 
-def respelled(name: str, argument: str, given: Any, emails: Sequence[str]) -> dict[str, Any]:
-    """A mapping by address, its addresses normalized.
+def missing(name: str, email: str, emails: Collection[str]) -> str:
+    """The line that says that a roster has no such address, and which ones are near."""
+    near = difflib.get_close_matches(email, emails, n=3)
+    return f"{email} is not in the roster {name}" + (f"; near: {', '.join(near)}" if near else "")
+
+
+def respelled(name: str, argument: str, given: Any, emails: Collection[str]) -> dict[str, str]:
+    """A mapping from address to text, its addresses normalized.
 
     Raises:
-        pulumi.RunError: naming those that are not in the roster, or that are there twice and differ.
+        pulumi.RunError: naming those that are not in the roster, that are there twice and differ, or have no text.
     """
     if given is None:
         return {}
@@ -55,4 +62,7 @@ def respelled(name: str, argument: str, given: Any, emails: Sequence[str]) -> di
     strange = sorted(found.keys() - set(emails))
     if strange:
         raise pulumi.RunError(f"{name}: {argument} names {wording.names(strange)}, not in emails.")
+    textless = sorted(email for email, value in found.items() if not isinstance(value, str))
+    if textless:
+        raise pulumi.RunError(f"{name}: {argument} gives {wording.names(textless)} something that is not text.")
     return found

@@ -151,6 +151,8 @@ def hold(settings: Settings, user: EndUser, key: ProvisionedKey, moved_from: str
         raise _in_progress(identity)
     if other.identity.internal_email == user.internal_email:
         raise _another_end_user(identity, other)
+    if moved_from is None:
+        raise _anothers_key(identity, other)
     raise shared_key(identity, key.fingerprint, other)
 
 
@@ -285,6 +287,15 @@ def _another_end_user(identity: Identity, other: Row) -> AnotherEndUser:
         f"the ledger knows it as the user of {them}, whose key OpenFunnel might hand out for {identity.email}. Nothing was "
         f'asked for. Set prefix or email_mapping="subaddress"; or, when both are the same customer, run: {SHOW} forget '
         f"{them}.",
+    )
+
+
+def _anothers_key(identity: Identity, other: Row) -> AnotherEndUser:
+    return AnotherEndUser(
+        identity.internal_email,
+        f"existing_api_key is the key of {other.identity.internal_email} ({other.identity.email}), so it was not stored: a "
+        "key is never given to two end users. Pass the user's own key; or, when both are the same customer, run: "
+        f"{SHOW} forget {other.identity.email}.",
     )
 
 

@@ -243,7 +243,7 @@ def _check_stopping(who: str, operation: Operation) -> None:
 def _out(who: str) -> Unreachable:
     return Unreachable(
         who,
-        f"was not asked for: OpenFunnel did not answer {IN_FLIGHT} requests in a row. Run pulumi up again.",
+        f"was not asked for: {IN_FLIGHT} requests to OpenFunnel in a row failed. Run pulumi up again.",
         sent=False,
         transient=False,
     )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -70,6 +69,8 @@ class ProvisionedUsers(pulumi.ComponentResource):
         given = pulumi.Output.from_input(emails if self._emails is None else None)
         made_of = together([given, *map(pulumi.Output.from_input, (prefixes, email_mapping, orchestrator))])
         by_shard: pulumi.Output[Opaque] = made_of.apply(lambda found: self._claimed(opts, *found.value))
+        self._by_shard = by_shard
+        self._warned = False
         adopted = self._adopted(existing_api_keys, by_shard)
         numbers = range(SHARDS) if self._emails is None else sorted({shard_of(email) for email in self._emails})
         self._shards = {
@@ -116,17 +117,37 @@ class ProvisionedUsers(pulumi.ComponentResource):
         except InvalidInput as error:
             raise KeyError(str(error)) from None
         if self._emails is not None and found not in self._emails:
-            near = difflib.get_close_matches(found, self._emails, n=3)
-            raise KeyError(
-                f"{found} is not in the roster {self._name}" + (f"; near: {', '.join(near)}" if near else "")
-            )
+            raise KeyError(members.missing(self._name, found, self._emails))
         return RosterUser(found, self, self._shards[shard_of(found)])
+
+    def having(self, email: str) -> pulumi.Output[Any]:
+        """An output that fails, at the end, when the roster has no such address; for addresses that are known late."""
+
+        def look(by_shard: Opaque) -> Any:
+            emails = [each for shard in by_shard.value.values() for each in shard[0]]
+            if email in emails:
+                return None
+            self.program.failures.append(f"{members.missing(self._name, email, emails)}.")
+            return late.fail(self.program.failures)
+
+        return self._by_shard.apply(look) if self._emails is None else pulumi.Output.from_input(None)
+
+    def warn_of_left_out(self, email: str) -> None:
+        """Say, once, that what reads some users gets nothing."""
+        if not self._warned:
+            self._warned = True
+            pulumi.log.warn(
+                f"{self._name}: {email} is not in the state, and this update leaves its part of the roster out: what reads "
+                "its outputs, or those of others like it, gets no value. Run pulumi up without --target."
+            )
 
     async def _claimed(
         self, opts: pulumi.ResourceOptions | None, given: Any, prefixes: Any, email_mapping: Any, orchestrator: Any
     ) -> Opaque:
         """By shard, its addresses and prefixes, when no other declaration stands for any of the users."""
         emails = list(self._emails) if self._emails is not None else members.checked(self._name, given)
+        if isinstance(prefixes, Mapping):
+            prefixes = {email: prefix for email, prefix in prefixes.items() if prefix is not None}
         prefixes = members.respelled(self._name, "prefixes", prefixes, emails)
         at, parent = destination(orchestrator), await parent_of(opts)
         by_shard: _ByShard = {number: ([], {}) for number in range(SHARDS)}
@@ -165,9 +186,8 @@ class ProvisionedUsers(pulumi.ComponentResource):
         failed = {email: reason for shard in tried for email, reason in shard.failed.items()}
         done = sum(shard.users for shard in tried)
         if failed:
-            users = await self.users.future()  # None when a shard was left out of this update
-            succeeded = len(users) if users is not None else done - len(failed)
-            self.program.failures += _verdict(self._name, succeeded, failed)
+            users = await self.users.future() or {}  # none when a new shard was left out of this update
+            self.program.failures += _verdict(self._name, users, failed)
             await late.fail(self.program.failures)
         if done:
             took = time.time() - self.program.started
@@ -257,17 +277,19 @@ class RosterUser:
 
     def _of(self, by_email: pulumi.Output[Opaque], read: Callable[[Any], str]) -> pulumi.Output[str]:
         """What is read of this user's part of the shard's values."""
-        return together([by_email, self._shard.tried_now]).apply(partial(self._read, read))
+        found = together([by_email, self._shard.tried_now, self._roster.having(self.email)])
+        return found.apply(partial(self._read, read))
 
     def _read(self, read: Callable[[Any], str], found: Opaque) -> Any:
-        by_email, tried = found.value
+        by_email, tried, _ = found.value
         if by_email.value is None:
             return None  # under mocks
         if self.email in by_email.value:
             return read(by_email.value[self.email])
         if self.email in tried.value.failed:
             return late.fail(self._roster.program.failures)
-        return unknown()  # the shard was left out of this update
+        self._roster.warn_of_left_out(self.email)
+        return unknown()
 
 
 def shard_of(email: str) -> int:
@@ -291,14 +313,19 @@ def _keys_of(number: int, by_shard: Opaque) -> str | None:
     return documents.dump(by_shard.value.get(number))
 
 
-def _verdict(name: str, succeeded: int, failed: Mapping[str, str]) -> list[str]:
-    """What became of a roster: a line for each reason, those that befell most users first."""
+def _verdict(name: str, users: Collection[str], failed: Mapping[str, str]) -> list[str]:
+    """What became of a roster: a line for each reason, those that befell most users first.
+
+    Args:
+        name: the roster's.
+        users: those in the state, also under an internal email or with a key that they were to change for another.
+        failed: by email, why.
+    """
     by_reason: dict[str, list[str]] = {}
     for email, reason in sorted(failed.items()):
         by_reason.setdefault(reason.replace(email, "EMAIL"), []).append(email)
-    state = (
-        f"{succeeded} of {succeeded + len(failed)} users are in the state" if succeeded else "no user is in the state"
-    )
+    total = len(failed.keys() | set(users))
+    state = f"{len(users)} of {total} users are in the state" if users else "no user is in the state"
     these = f"these {len(failed)} are" if len(failed) > 1 else "this one is"
     lines = [f"{name}: {state}. {len(failed)} failed. Run pulumi up: only {these} tried."]
     groups = sorted(by_reason.values(), key=len, reverse=True)

@@ -26,10 +26,9 @@ from pulumi.dynamic import (
 )
 from pulumi.output import UNKNOWN
 
-from . import documents, engine, stack, tally, wording
+from . import checks, documents, engine, stack, tally
 from .errors import (
     CredentialsRefused,
-    InvalidInput,
     InvalidSetting,
     LedgerUnusable,
     NotAProvisioner,
@@ -71,8 +70,8 @@ class ShardProvider(ResourceProvider):
             return CheckResult(documents.closed(inputs | {"internal_emails": UNKNOWN}), [])
         try:
             settings = stack.settings_of(inputs)
-            inputs["internal_emails"] = _internal_emails(inputs, settings.domain)
-            _check_new(settings, olds.get("internal_emails") or {}, inputs)
+            inputs["internal_emails"] = checks.internal_emails(inputs, settings.domain)
+            checks.check_new(settings, olds.get("internal_emails") or {}, inputs)
         except OpenFunnelError as error:
             return CheckResult({}, [CheckFailure("", str(error))])
         return CheckResult(documents.closed(inputs), [])
@@ -80,6 +79,8 @@ class ShardProvider(ResourceProvider):
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare users by what they are, not by how the roster spells them; those that failed are tried again."""
         olds, news = documents.opened(_olds), documents.opened(_news)
+        if olds.get("failed") and not contains_unknowns(_news):
+            checks.check_retried(olds["failed"], news)
         replaces = ["orchestrator"] if olds.get("orchestrator") != news.get("orchestrator") else []
         changes = bool(replaces) or contains_unknowns(_news) or bool(olds.get("failed")) or _moves(olds, news)
         return DiffResult(changes=changes, replaces=replaces, delete_before_replace=False)
@@ -91,7 +92,7 @@ class ShardProvider(ResourceProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Try every user's key; what is not known leaves the state as it is."""
-        outs = documents.opened(props)
+        outs, stack.refreshes = documents.opened(props), True
         with tally.verb():
             outs["users"] = _by_email(outs["users"], lambda email: _seen(email, outs))
         internal_emails = {email: user["internal_email"] for email, user in outs["users"].items()}
@@ -130,45 +131,6 @@ def _gathered(severity: str) -> Callable[[str], None]:
 _OPERATION = replace(engine.OPERATION, warn=_gathered("WARNING"), info=_gathered("INFO"), gives_up=True)
 
 
-def _internal_emails(inputs: dict[str, Any], domain: str) -> dict[str, str]:
-    """The internal email of each address.
-
-    Raises:
-        InvalidInput: naming all that have none.
-    """
-    from . import mapping
-
-    prefixes, email_mapping = inputs.get("prefixes") or {}, inputs.get("email_mapping", mapping.PREFIX)
-    found, wrong = {}, []
-    for email in inputs.get("emails") or []:
-        try:
-            found[email] = mapping.internal_email(
-                email, domain, prefix=prefixes.get(email), email_mapping=email_mapping
-            )
-        except InvalidInput as error:  # noqa: PERF203 - each is told of
-            wrong.append(str(error))
-    if wrong:
-        raise InvalidInput("emails", f"{inputs['roster']}: {wording.sentences(wrong, 5)}")
-    return found
-
-
-def _check_new(settings: Settings, olds: dict[str, str], inputs: dict[str, Any]) -> None:
-    """Raise what would fail at create for users that are not there yet, as far as it is known."""
-    adopted = inputs.get("existing_api_keys") or {}
-    new = {email: user for email, user in inputs["internal_emails"].items() if olds.get(email) != user}
-    if not new:
-        return  # a preview of nothing new need not load what makes requests
-    from . import keys
-
-    for email, internal_email in new.items():
-        stack.check_ledger(settings, {"email": email, "internal_email": internal_email})
-        if not contains_unknowns(adopted) and email in adopted:
-            keys.checked_key(settings, adopted[email])
-    asked_for = [user for email, user in new.items() if contains_unknowns(adopted) or email not in adopted]
-    if asked_for:
-        stack.preflight(settings, asked_for[0])
-
-
 def _moves(olds: dict[str, Any], news: dict[str, Any]) -> bool:
     """Whether users come or go, or get another key."""
     have = {email: user["internal_email"] for email, user in olds["users"].items()}
@@ -202,7 +164,7 @@ def _provisioned(olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
     for email in wanted:
         key = came.get(email)
         if isinstance(key, str):
-            outs["failed"][email] = key
+            outs["failed"][email] = f"{key} The user and key that were there before stay." if email in users else key
         if isinstance(key, ProvisionedKey):
             outs["users"][email], outs["api_keys"][email] = _user(missing[email], key), key.api_key
         elif email in users:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 created: dict[str, str] = {}
 """By internal email, the fingerprint of the key that this operation brought."""
 
+refreshes = False
+"""Whether this operation has read resources, as a refresh does before anything else."""
+
 # The stack's config as the engine last gave it; the providers' instances must stay empty.
 _config: Config | None = None
 _tried: set[Settings] = set()

@@ -208,3 +208,102 @@ def test_addresses_that_are_known_late(roster: Project) -> None:
     assert roster.output("late") == "late@orchestrator.com"
     assert sorted(json.loads(roster.output("api_keys"))) == ["alice@customers.com", "late@customers.com"]
     roster.pulumi("preview", "--expect-no-changes")
+
+
+SINKS = """
+    import asyncio
+    import pulumi
+    import pulumi_openfunnel as openfunnel
+    from pulumi.dynamic import CreateResult, Resource, ResourceProvider
+
+    class Sink(ResourceProvider):
+        def create(self, props):
+            return CreateResult("sink", {"got": "a key" if props.get("key") else "nothing"})
+
+    class SinkResource(Resource, module="test", name="Sink"):
+        got: pulumi.Output[str]
+
+        def __init__(self, name, key):
+            super().__init__(Sink(), name, {"key": key, "got": None})
+
+"""
+
+
+def test_reading_a_user_that_is_not_there_fails(roster: Project, accounts: Accounts) -> None:
+    """Also where the addresses are outputs: with the near ones, after everything else was done."""
+    roster.write(
+        SINKS
+        + """
+    team = openfunnel.ProvisionedUsers("team", emails=pulumi.Output.from_input(["alice@a.com"]))
+    SinkResource("good", team["Alice@a.com"].api_key)
+    SinkResource("typo", team["alise@a.com"].api_key)
+    """
+    )
+    failed = roster.up(check=False)
+    assert failed.status != 0
+    assert "error: alise@a.com is not in the roster team; near: alice@a.com." in failed.output
+    assert {"good"} == {"good", "typo"} & roster.resources().keys()
+    assert len(accounts.users) == 1
+
+
+def test_what_reads_a_user_that_is_left_out_is_warned_of(roster: Project, accounts: Accounts) -> None:
+    """A targeted update neither tries a user that failed before, nor fails because of it."""
+    accounts.create("bob@orchestrator.com")
+    program = """
+    team = openfunnel.ProvisionedUsers("team", emails=["alice@a.com", "bob@b.com"])
+    SinkResource("alice", team["alice@a.com"].api_key)
+    SinkResource("bob", team["bob@b.com"].api_key)
+    """
+    roster.write(SINKS + program)
+    roster.up(check=False)
+    targeted = roster.up("--target", roster.resources()["alice"]["urn"])
+    [warning] = targeted.warnings
+    assert warning.startswith("team: bob@b.com is not in the state, and this update leaves its part of the roster out")
+
+
+def test_the_programs_own_error_is_shown_beside_the_verdict(roster: Project, accounts: Accounts) -> None:
+    """Neither hides the other."""
+    accounts.create("bob@orchestrator.com")
+    roster.write(
+        SINKS
+        + """
+    team = openfunnel.ProvisionedUsers("team", emails=["alice@a.com", "bob@b.com"])
+    SinkResource("bob", team["bob@b.com"].api_key)
+    raise ValueError("mine")
+    """
+    )
+    failed = roster.up(check=False)
+    assert failed.status != 0
+    assert failed.output.partition("Diagnostics:")[2].count("team: 1 of 2 users are in the state. 1 failed.") == 1
+    assert "ValueError: mine" in failed.output
+
+
+def test_readers_that_take_their_time_are_created_beside_a_failure(roster: Project, accounts: Accounts) -> None:
+    """What sleeps is waited for."""
+    accounts.create("bob@orchestrator.com")
+    roster.write(
+        SINKS
+        + """
+    async def slow(key):
+        await asyncio.sleep(1.5)
+        return key
+
+    team = openfunnel.ProvisionedUsers("team", emails=["alice@a.com", "bob@b.com"])
+    SinkResource("slow", team["alice@a.com"].api_key.apply(slow))
+    """
+    )
+    assert "team: 1 of 2 users are in the state. 1 failed." in roster.up(check=False).output
+    assert roster.resources()["slow"]["outputs"]["got"] == "a key"
+
+
+def test_a_preview_tries_the_provisioner_key_before_a_retry(roster: Project, accounts: Accounts) -> None:
+    """And a refresh does not."""
+    accounts.create("bob@orchestrator.com")
+    roster.write(SINKS + '    openfunnel.ProvisionedUsers("team", emails=["alice@a.com", "bob@b.com"])')
+    roster.up(check=False)
+    roster.setenv(OPENFUNNEL_API_KEY="of_wrong")
+    previewed = roster.pulumi("preview", check=False)
+    assert previewed.status != 0
+    assert "OpenFunnel refused the provisioner key of guy@orchestrator.com (401)" in previewed.output
+    assert "Traceback" not in previewed.output
+    roster.pulumi("refresh", "--yes", "--skip-preview")

@@ -41,8 +41,9 @@ def test_a_mapping_by_address_is_spelled_as_the_roster_is() -> None:
             "team: existing_api_keys names bob@b.com twice, and differently.",
         ),
         (["of_bob"], "team: existing_api_keys is no mapping by address."),
+        ({"bob@b.com": None}, "team: existing_api_keys gives bob@b.com something that is not text."),
     ],
-    ids=["strange", "twice", "no mapping"],
+    ids=["strange", "twice", "no mapping", "no text"],
 )
 def test_a_mapping_that_does_not_fit(given: Any, message: str) -> None:
     """Fails in one line that shows no value."""

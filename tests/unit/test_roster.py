@@ -14,7 +14,7 @@ def test_a_line_for_each_reason() -> None:
     """The one that befell most users first; names are capped, and so is what tells one user's reason from another's."""
     failed = _failed(14, "its key is sealed. Run: forget {email}.") | {"bob@b.com": "timed out. Run: forget bob@b.com."}
     names = ", ".join(f"user{number:02}@a.com" for number in range(10))
-    assert _verdict("team", 85, failed) == [
+    assert _verdict("team", [f"good{n}@a.com" for n in range(85)], failed) == [
         "team: 85 of 100 users are in the state. 15 failed. Run pulumi up: only these 15 are tried.",
         f"team: 14 failed: {names} and 4 more: its key is sealed. Run: forget EMAIL.",
         "team: 1 failed: bob@b.com: timed out. Run: forget bob@b.com.",
@@ -23,7 +23,7 @@ def test_a_line_for_each_reason() -> None:
 
 def test_one_that_failed() -> None:
     """Is one, and with nobody else in the state that is said."""
-    assert _verdict("team", 0, {"bob@b.com": "timed out."}) == [
+    assert _verdict("team", [], {"bob@b.com": "timed out."}) == [
         "team: no user is in the state. 1 failed. Run pulumi up: only this one is tried.",
         "team: 1 failed: bob@b.com: timed out.",
     ]
@@ -32,6 +32,12 @@ def test_one_that_failed() -> None:
 def test_reasons_are_capped() -> None:
     """However many there are, the lines stay few."""
     failed = {f"user{number:02}@a.com": f"reason {number}" for number in range(50)}
-    lines = _verdict("team", 1, failed)
+    lines = _verdict("team", ["good@a.com"], failed)
     assert len(lines) == 22
     assert lines[-1] == "team: 30 failed for 30 more reasons, which the output failed tells."
+
+
+def test_a_user_that_failed_to_change_counts_once() -> None:
+    """It is in the state as it was before."""
+    [first, _] = _verdict("team", ["alice@a.com", "bob@b.com"], {"bob@b.com": "timed out."})
+    assert first == "team: 2 of 2 users are in the state. 1 failed. Run pulumi up: only this one is tried."

@@ -130,7 +130,7 @@ class TestAdoption:
         adopt(settings, ALICE, USER_KEY)
         before = rows(path)
         message = _refused(lambda: adopt(settings, BOB, USER_KEY), AnotherEndUser)
-        assert message.startswith(f"{BOB.internal_email}: its key ({fingerprint(USER_KEY)}) is the one of")
+        assert message.startswith(f"{BOB.internal_email}: existing_api_key is the key of")
         assert f"{INTERNAL_EMAIL} ({ALICE.email})" in message
         _refused(lambda: adopt(settings, ALSO_ALICE, NEW_KEY), AnotherEndUser)
         assert rows(path) == before

@@ -79,6 +79,25 @@ def test_check_names_all_bad_addresses_in_one_line(shard: Provider) -> None:
     assert message.isprintable()
 
 
+def test_check_names_all_whose_keys_cannot_be_used(shard: Provider) -> None:
+    """By what is wrong with them, of users that are there already as well; no key is shown."""
+    keys = {"user0@customers.com": " ", "user1@customers.com": PROVISIONER_KEY, "user2@customers.com": "of x"}
+    inputs = checked(shard)
+    _, [(_, message)] = shard.check(TEAM | {"existing_api_keys": keys}, olds=inputs)
+    assert message.startswith(
+        "team: user0@customers.com, user2@customers.com: existing_api_key: empty, or holds a space"
+    )
+    assert "user1@customers.com: existing_api_key: this is the provisioner key" in message
+    assert PROVISIONER_KEY not in message
+    assert "of x" not in message
+
+
+def test_check_says_once_what_is_wrong_for_all(shard: Provider) -> None:
+    """An unknown mapping is one sentence."""
+    _, [(_, message)] = shard.check(TEAM | {"email_mapping": "foo"})
+    assert message == 'team: email_mapping "foo": unknown. Give "prefix" or "subaddress".'
+
+
 def test_what_is_unknown_passes(shard: Provider) -> None:
     """Nothing is computed, and nothing is refused."""
     assert checked(shard, emails=UNKNOWN)["internal_emails"] == UNKNOWN
