@@ -26,6 +26,8 @@ record shows exactly those users. Pulumi's rows keep the keys, encrypted, in a s
   ends in a RecursionError; *deeper recursion* is the same program after `sys.setrecursionlimit(100_000)`.
 - **the leanest dynamic provider**: a class in a module of its own, one client, one secret output and nothing else: no
   checks, no retries, no record of what was issued. Its `refresh` asks nobody.
+- **the leanest one, the same properties**: the same, which also computes and keeps what a ProvisionedUser keeps (an internal
+  email, a fingerprint, a status), under the same names.
 - **one resource of the leanest provider**: the same with a single user. What it takes more than an empty stack, every
   dynamic provider takes at least: the start of its process, and of what makes requests.
 - **ProvisionedUser** and **ProvisionedUsers**: this package. Their `refresh` tries every key.

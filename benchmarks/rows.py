@@ -51,6 +51,11 @@ DEEP = Row(
     environment={"RECURSION_LIMIT": "100000"},
 )
 LEANEST = Row("leanest", "the leanest dynamic provider", ("leanest.py", "leanest_provider.py"))
+SAME = Row(
+    "same",
+    "the leanest one, the same properties",
+    ("same.py", "same_openfunnel_provider.py", "leanest_provider.py"),
+)
 USER = Row("user", "ProvisionedUser", ("user.py",))
 USER_OFF = Row("user-off", "ProvisionedUser, ledger off", ("user.py",), ledger=False)
 USERS = Row("users", "ProvisionedUsers", ("users.py",), most=5000)
@@ -58,7 +63,7 @@ USERS_OFF = Row("users-off", "ProvisionedUsers, ledger off", ("users.py",), ledg
 CURL = Row("curl", "xargs -P 32 curl", ("curl.sh",), is_stack=False)
 FLOOR = Row("httpx", "httpx.Client, 32 threads", ("floor.py",), is_stack=False, most=5000)
 
-ROWS = (EMPTY, ONE, DOCUMENTED, DEEP, LEANEST, USER, USER_OFF, USERS, USERS_OFF, CURL, FLOOR)
+ROWS = (EMPTY, ONE, DOCUMENTED, DEEP, LEANEST, SAME, USER, USER_OFF, USERS, USERS_OFF, CURL, FLOOR)
 
 
 def sharded(shards: int, *, readers: bool = False) -> Row:

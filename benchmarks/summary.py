@@ -96,10 +96,10 @@ class Summary:
         for row in (rows.ONE, rows.USERS, rows.USER):
             name = f"{row.title}: `up` that adds one / (empty `up` + one request)"
             yield from _quotient(name, size, self._least(row, row.at(size), "add"), one)
-        for what, title in (("up", "`up`"), ("state_bytes", "state")):
-            leanest, user = self._least(rows.LEANEST, size, what), self._least(rows.USER, size, what)
-            unit = "B" if what == "state_bytes" else "s"
-            yield from _quotient(f"ProvisionedUser: {title} / leanest provider: {title}", size, user, leanest, unit)
+        for lean in (rows.LEANEST, rows.SAME):
+            for what, title, unit in (("up", "`up`", "s"), ("state_bytes", "state", "B")):
+                parts = self._least(rows.USER, size, what), self._least(lean, size, what)
+                yield from _quotient(f"ProvisionedUser: {title} / {lean.title}: {title}", size, *parts, unit)
         if size == 5000:
             thousand = self._least(rows.USERS, 1000, "up")
             yield from _quotient("ProvisionedUsers: `up` of 5000 / `up` of 1000", size, up, thousand)
