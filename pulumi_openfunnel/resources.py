@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pulumi
@@ -71,9 +73,13 @@ class ProvisionedUser(Resource, module="openfunnel", name="ProvisionedUser"):
         props: dict[str, Any] = dict.fromkeys(INPUTS + ISSUED)
         props |= {"prefix": prefix, "email_mapping": email_mapping, "orchestrator": orchestrator}
         # The claim is part of the input: what is not claimed is never registered, so never created.
-        props["email"] = pulumi.Output.all(email, prefix, email_mapping, orchestrator).apply(
-            lambda made_of: _claimed(program, name, opts, made_of)
-        )
+        made_of, claimed = (email, prefix, email_mapping, orchestrator), partial(_claimed, program, name, opts)
+        if all(given is None or isinstance(given, str) for given in made_of):
+            props["email"] = asyncio.ensure_future(
+                claimed(made_of)
+            )  # six outputs less, of which a program has thousands
+        else:
+            props["email"] = pulumi.Output.all(*made_of).apply(claimed)
         if existing_api_key is not None:
             props[ADOPTED] = pulumi.Output.secret(existing_api_key)
         secret = pulumi.ResourceOptions(additional_secret_outputs=["api_key", ADOPTED])
