@@ -55,13 +55,10 @@ def check_retried(failed: dict[str, str], news: dict[str, Any]) -> None:
 
     Not in a refresh, which runs with the settings of the last update and is not to fail with them.
     """
-    again = [user for email, user in news["internal_emails"].items() if email in failed and not _adopts(email, news)]
+    asked_for = failed.keys() - (news.get("existing_api_keys") or {}).keys()
+    again = [user for email, user in news["internal_emails"].items() if email in asked_for]
     if again and not stack.refreshes:
         stack.preflight(stack.settings_of(news), again[0])
-
-
-def _adopts(email: str, news: dict[str, Any]) -> bool:
-    return email in (news.get("existing_api_keys") or {})
 
 
 def _check_adopted(settings: Settings, roster: str, adopted: dict[str, Any]) -> None:

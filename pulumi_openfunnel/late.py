@@ -33,7 +33,7 @@ async def fail(lines: list[str]) -> NoReturn:
         pulumi.RunError: unless the program itself raised something, which is raised again after the lines were shown:
             Pulumi shows one exception only.
     """
-    _is_waiting()
+    _mark_as_waiting()
     loop = asyncio.get_running_loop()
     if loop not in _rests:
         _rests[loop] = asyncio.ensure_future(_rest())
@@ -50,7 +50,7 @@ async def fail(lines: list[str]) -> NoReturn:
 
 async def _rest() -> None:
     """Wait until the rest of the program has come to rest."""
-    _is_waiting()
+    _mark_as_waiting()
     still, before = 0, None
     while still < (_STILL_ASLEEP if _something_sleeps() else _STILL):
         await asyncio.sleep(_LOOK)
@@ -59,7 +59,7 @@ async def _rest() -> None:
         before = now
 
 
-def _is_waiting() -> None:
+def _mark_as_waiting() -> None:
     task = asyncio.current_task()
     if task is not None:
         _waiting.add(task)

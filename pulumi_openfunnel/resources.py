@@ -75,9 +75,8 @@ class ProvisionedUser(Resource, module="openfunnel", name="ProvisionedUser"):
         # The claim is part of the input: what is not claimed is never registered, so never created.
         made_of, claimed = (email, prefix, email_mapping, orchestrator), partial(_claimed, program, name, opts)
         if all(given is None or isinstance(given, str) for given in made_of):
-            props["email"] = asyncio.ensure_future(
-                claimed(made_of)
-            )  # six outputs less, of which a program has thousands
+            # Six outputs less for each user, and the SDK waits for all that there are again and again.
+            props["email"] = asyncio.ensure_future(claimed(made_of))
         else:
             props["email"] = pulumi.Output.all(*made_of).apply(claimed)
         if existing_api_key is not None:

@@ -116,21 +116,23 @@ class ProvisionedUsers(pulumi.ComponentResource):
             found = str(mapping.parse(email))
         except InvalidInput as error:
             raise KeyError(str(error)) from None
-        if self._emails is not None and found not in self._emails:
+        if self._emails is None:
+            return RosterUser(
+                found, self, self._shards[shard_of(found)], (self._by_shard.apply(partial(self._look_for, found)),)
+            )
+        if found not in self._emails:
             raise KeyError(members.missing(self._name, found, self._emails))
         return RosterUser(found, self, self._shards[shard_of(found)])
 
-    def having(self, email: str) -> pulumi.Output[Any]:
-        """An output that fails, at the end, when the roster has no such address; for addresses that are known late."""
-
-        def look(by_shard: Opaque) -> Any:
-            emails = [each for shard in by_shard.value.values() for each in shard[0]]
-            if email in emails:
-                return None
-            self.program.failures.append(f"{members.missing(self._name, email, emails)}.")
-            return late.fail(self.program.failures)
-
-        return self._by_shard.apply(look) if self._emails is None else pulumi.Output.from_input(None)
+    def _look_for(self, email: str, by_shard: Opaque) -> Any:
+        """Fail, at the end, when addresses that are known only now do not have this one."""
+        emails = [each for shard in by_shard.value.values() for each in shard[0]]
+        if email in emails:
+            return None
+        line = f"{members.missing(self._name, email, emails)}."
+        if line not in self.program.failures:
+            self.program.failures.append(line)
+        return late.fail(self.program.failures)
 
     def warn_of_left_out(self, email: str) -> None:
         """Say, once, that what reads some users gets nothing."""
@@ -186,7 +188,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
         failed = {email: reason for shard in tried for email, reason in shard.failed.items()}
         done = sum(shard.users for shard in tried)
         if failed:
-            users = await self.users.future() or {}  # none when a new shard was left out of this update
+            users = await self.users.future()  # None when a new shard was left out of this update
             self.program.failures += _verdict(self._name, users, failed)
             await late.fail(self.program.failures)
         if done:
@@ -251,6 +253,7 @@ class RosterUser:
     """The end user's address, normalized."""
     _roster: ProvisionedUsers
     _shard: _Shard
+    _found: tuple[pulumi.Output[Any], ...] = ()  # what fails when the roster does not have the address after all
 
     @property
     def internal_email(self) -> pulumi.Output[str]:
@@ -277,11 +280,10 @@ class RosterUser:
 
     def _of(self, by_email: pulumi.Output[Opaque], read: Callable[[Any], str]) -> pulumi.Output[str]:
         """What is read of this user's part of the shard's values."""
-        found = together([by_email, self._shard.tried_now, self._roster.having(self.email)])
-        return found.apply(partial(self._read, read))
+        return together([by_email, self._shard.tried_now, *self._found]).apply(partial(self._read, read))
 
     def _read(self, read: Callable[[Any], str], found: Opaque) -> Any:
-        by_email, tried, _ = found.value
+        by_email, tried, *_ = found.value
         if by_email.value is None:
             return None  # under mocks
         if self.email in by_email.value:
@@ -313,25 +315,30 @@ def _keys_of(number: int, by_shard: Opaque) -> str | None:
     return documents.dump(by_shard.value.get(number))
 
 
-def _verdict(name: str, users: Collection[str], failed: Mapping[str, str]) -> list[str]:
+def _verdict(name: str, users: Collection[str] | None, failed: Mapping[str, str]) -> list[str]:
     """What became of a roster: a line for each reason, those that befell most users first.
 
     Args:
         name: the roster's.
-        users: those in the state, also under an internal email or with a key that they were to change for another.
+        users: those in the state, also under an internal email or with a key that they were to change for another; None
+            when they are not all known.
         failed: by email, why.
     """
     by_reason: dict[str, list[str]] = {}
     for email, reason in sorted(failed.items()):
         by_reason.setdefault(reason.replace(email, "EMAIL"), []).append(email)
-    total = len(failed.keys() | set(users))
-    state = f"{len(users)} of {total} users are in the state" if users else "no user is in the state"
+    state = "no user is in the state. "
+    if users is None:
+        state = ""
+    elif users:
+        state = f"{len(users)} of {len(failed.keys() | set(users))} users are in the state. "
     these = f"these {len(failed)} are" if len(failed) > 1 else "this one is"
-    lines = [f"{name}: {state}. {len(failed)} failed. Run pulumi up: only {these} tried."]
-    groups = sorted(by_reason.values(), key=len, reverse=True)
-    for emails in groups[:_REASONS]:
-        reason = failed[emails[0]] if len(emails) == 1 else failed[emails[0]].replace(emails[0], "EMAIL")
-        lines.append(f"{name}: {len(emails)} failed: {wording.names(emails)}: {reason}")
-    if more := sum(map(len, groups[_REASONS:])):
-        lines.append(f"{name}: {more} failed for {len(groups) - _REASONS} more reasons, which the output failed tells.")
+    lines = [f"{name}: {state}{len(failed)} failed. Run pulumi up: only {these} tried."]
+    groups = sorted(by_reason.items(), key=lambda group: len(group[1]), reverse=True)
+    for reason, emails in groups[:_REASONS]:
+        told = failed[emails[0]] if len(emails) == 1 else reason
+        lines.append(f"{name}: {len(emails)} failed: {wording.names(emails)}: {told}")
+    if more := groups[_REASONS:]:
+        users_of_more = sum(len(emails) for _, emails in more)
+        lines.append(f"{name}: {users_of_more} failed for {len(more)} more reasons, which the output failed tells.")
     return lines

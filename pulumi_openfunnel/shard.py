@@ -92,7 +92,8 @@ class ShardProvider(ResourceProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Try every user's key; what is not known leaves the state as it is."""
-        outs, stack.refreshes = documents.opened(props), True
+        stack.refreshes = True
+        outs = documents.opened(props)
         with tally.verb():
             outs["users"] = _by_email(outs["users"], lambda email: _seen(email, outs))
         internal_emails = {email: user["internal_email"] for email, user in outs["users"].items()}

@@ -237,11 +237,14 @@ def test_reading_a_user_that_is_not_there_fails(roster: Project, accounts: Accou
     team = openfunnel.ProvisionedUsers("team", emails=pulumi.Output.from_input(["alice@a.com"]))
     SinkResource("good", team["Alice@a.com"].api_key)
     SinkResource("typo", team["alise@a.com"].api_key)
+    pulumi.export("typo", team["alise@a.com"].internal_email)
     """
     )
+    assert "alise@a.com is not in the roster team" in roster.pulumi("preview", check=False).output
     failed = roster.up(check=False)
     assert failed.status != 0
     assert "error: alise@a.com is not in the roster team; near: alice@a.com." in failed.output
+    assert failed.output.partition("Diagnostics:")[2].count("alise@a.com is not in the roster") == 1
     assert {"good"} == {"good", "typo"} & roster.resources().keys()
     assert len(accounts.users) == 1
 

@@ -41,3 +41,9 @@ def test_a_user_that_failed_to_change_counts_once() -> None:
     """It is in the state as it was before."""
     [first, _] = _verdict("team", ["alice@a.com", "bob@b.com"], {"bob@b.com": "timed out."})
     assert first == "team: 2 of 2 users are in the state. 1 failed. Run pulumi up: only this one is tried."
+
+
+def test_users_that_are_not_all_known_are_not_counted() -> None:
+    """As when a targeted update leaves a part of a new roster out."""
+    [first, _] = _verdict("team", None, {"bob@b.com": "timed out."})
+    assert first == "team: 1 failed. Run pulumi up: only this one is tried."
