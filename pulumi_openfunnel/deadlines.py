@@ -1,8 +1,13 @@
-"""Deadlines for whole exchanges: httpx's own timeouts start anew with every byte, so a slow trickle never ends."""
+"""Deadlines for whole exchanges: httpx's own timeouts start anew with every byte, so a slow trickle never ends.
+
+And no pause within one: a server that sends an answer in two pieces waits for the first one's acknowledgement (Nagle's
+algorithm, RFC 896), which the system keeps back for 40 ms.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 import time
 from collections.abc import Iterable, Iterator
@@ -11,6 +16,8 @@ from typing import Any
 
 import httpcore
 import httpx
+
+_QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux alone has it (tcp(7))
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
@@ -57,6 +64,7 @@ class _Stream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._acknowledge_at_once()
         return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -73,6 +81,13 @@ class _Stream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
+
+    def _acknowledge_at_once(self) -> None:
+        """Before each read: the system falls back to its own ways."""
+        connection = self.get_extra_info("socket")
+        if _QUICKACK is not None and connection is not None:
+            with contextlib.suppress(OSError):  # of a closed connection, the read says more
+                connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
 
 def _left(timeout: float | None, over: type[Exception]) -> float | None:

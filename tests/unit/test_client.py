@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from typing import Any
 
 import httpx
 import pytest
@@ -499,6 +500,28 @@ def test_a_queue_takes_nothing_of_a_looks_time(server: ScriptedServer) -> None:
         seen = list(pool.map(lambda number: client.balance(f"of_{number}", 1.1), range(64)))
     client.close()
     assert [balance.problem for balance in seen] == [None] * 64
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="Linux alone can acknowledge at once")
+def test_what_is_read_is_acknowledged_at_once(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before each read of an answer, so that a server that sends it in pieces does not wait between them."""
+    calls: list[str] = []
+    setsockopt, recv = socket.socket.setsockopt, socket.socket.recv
+
+    class Watched(socket.socket):
+        def setsockopt(self, *args: Any) -> None:
+            calls.extend(["acknowledge"] if args[1] == socket.TCP_QUICKACK else [])
+            setsockopt(self, *args)
+
+        def recv(self, *args: Any) -> bytes:
+            calls.append("read")
+            return recv(self, *args)
+
+    server.script = lambda _request: [answer(200, CREATED)[:40], answer(200, CREATED)[40:]]
+    monkeypatch.setattr(socket, "socket", Watched)
+    assert _ask(server.base_url).api_key == USER_KEY
+    assert calls.count("read") >= 1
+    assert calls == ["acknowledge", "read"] * calls.count("read")
 
 
 PROXY_VARIABLES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
