@@ -21,7 +21,8 @@ from .processes import Driver, Ended, Point
 
 _LEARNED = 3  # runs that tell a verb's calls
 _ATTEMPTS = 8  # at a point that only an answer in two parts has
-_VARYING = frozenset({"ioctl", "poll", "recvfrom", "brk", "mmap"})  # for a further part of an answer, or of the heap
+_PART = frozenset({"ioctl", "poll", "setsockopt", "recvfrom"})  # of an answer: each part takes one more
+_VARYING = _PART | {"brk", "mmap"}  # so does each part of the heap
 _TELLING = frozenset({"fsync", "fdatasync", "ftruncate", "sendto", "recvfrom", "write", "connect", "flock"})
 
 
