@@ -11,7 +11,7 @@ from .errors import InvalidInput, KeySealed
 from .ledger import Row
 from .sealing import Seal
 from .settings import LEDGER_KEY, Settings, is_key
-from .shared import client_of
+from .shared import client_of, outage_of
 
 ACTIVE = "active"
 REVOKED = "revoked"
@@ -66,7 +66,7 @@ def checked_key(settings: Settings, api_key: object) -> str:
     return key
 
 
-def verify(settings: Settings, api_key: str) -> KeyState:
+def verify(settings: Settings, api_key: str, *, gives_up: bool = False) -> KeyState:
     """Whether a user's key still works, by trying it.
 
     It is revoked only when OpenFunnel refuses it and accepts the provisioner key at the same moment: an outage,
@@ -75,8 +75,16 @@ def verify(settings: Settings, api_key: str) -> KeyState:
     Args:
         settings: where to ask, and the provisioner key to compare with.
         api_key: the user's key.
+        gives_up: ask nothing once many keys were tried and OpenFunnel answered nobody for a while.
     """
+    outage = outage_of(settings)
+    if gives_up and outage.lasts:
+        return KeyState(None, "OpenFunnel has not answered anybody for a while, so it was not asked")
     balance = client_of(settings).balance(api_key)
+    if balance.status is None:
+        outage.failed()
+    else:
+        outage.answered()
     if balance.accepted:
         return KeyState(ACTIVE)
     if not balance.refused:

@@ -17,13 +17,42 @@ from .errors import ProvisioningError, RateLimited, Stopped, Unreachable
 from .operation import Operation
 
 MAX_RATE_LIMITS = 50  # 429 answers for one user, after which the server does not mean to answer otherwise
-OUTAGE = 20.0  # seconds without an answer, before many users stop trying together
+OUTAGE = 20.0  # seconds without an answer, before nobody of many users is asked for any more
 LONG_WAIT = 3.0  # seconds; a longer wait is shown
 _LOOK = 0.2  # seconds between two looks for a free place
 
 _backoff = wait_random_exponential(multiplier=1, max=30)  # full jitter
 
 T = TypeVar("T")
+
+
+class Outage:
+    """Whether an API has answered nobody for a while: as many failures in a row as there are requests at once.
+
+    Safe to share between threads.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Lock()
+        self._failures = 0  # in a row
+        self._since = 0.0
+
+    @property
+    def lasts(self) -> bool:
+        """Whether nobody else needs to be asked for."""
+        return self._failures >= IN_FLIGHT and time.monotonic() - self._since >= OUTAGE
+
+    def failed(self) -> None:
+        """A request came to nothing, as others may."""
+        with self._changed:
+            if self._failures == 0:
+                self._since = time.monotonic()
+            self._failures += 1
+
+    def answered(self) -> None:
+        """A request was answered."""
+        with self._changed:
+            self._failures = 0
 
 
 class Pace:
@@ -41,8 +70,7 @@ class Pace:
         self._allowed = float(IN_FLIGHT)  # requests at once
         self._lowered = 0.0  # when fewer were allowed last
         self._opens = 0.0  # when OpenFunnel wants to be asked again
-        self._failures = 0  # in a row
-        self._failing_since = 0.0
+        self.outage = Outage()
 
     @contextlib.contextmanager
     def turn(self, who: str, patience: float, operation: Operation) -> Iterator[None]:
@@ -60,7 +88,7 @@ class Pace:
         """
         while True:
             _check_stopping(who, operation)
-            if operation.gives_up and self.is_out:
+            if operation.gives_up and self.outage.lasts:
                 raise _out(who)
             if self._start():
                 break
@@ -92,22 +120,10 @@ class Pace:
                 self._allowed = max(self._allowed / 2, 1.0)
                 self._lowered = now
 
-    @property
-    def is_out(self) -> bool:
-        """Whether OpenFunnel has answered nobody for a while: as many failures in a row as there are requests at once."""
-        return self._failures >= IN_FLIGHT and time.monotonic() - self._failing_since >= OUTAGE
-
-    def failed(self) -> None:
-        """A request came to nothing, as others may."""
-        with self._changed:
-            if self._failures == 0:
-                self._failing_since = time.monotonic()
-            self._failures += 1
-
     def answered(self) -> None:
         """A request was answered: one more may run at once again."""
+        self.outage.answered()
         with self._changed:
-            self._failures = 0
             self._allowed = min(self._allowed + 1, float(IN_FLIGHT))
             self._changed.notify()
 
@@ -184,7 +200,7 @@ class _Patience:
                 raise
             except ProvisioningError as error:
                 if error.transient:
-                    self._pace.failed()
+                    self._pace.outage.failed()
                 raise
             finally:
                 self._left -= time.monotonic() - started
@@ -196,7 +212,7 @@ class _Patience:
         return 0.0 if isinstance(_failure(state), RateLimited) else _backoff(state)
 
     def is_over(self, state: RetryCallState) -> bool:
-        out = self._operation.gives_up and self._pace.is_out
+        out = self._operation.gives_up and self._pace.outage.lasts
         return out or self._limited >= MAX_RATE_LIMITS or self._left - state.upcoming_sleep < self._least
 
     def show(self, state: RetryCallState) -> None:

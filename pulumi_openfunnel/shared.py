@@ -11,7 +11,7 @@ from typing import TypeVar
 from .client import Client
 from .database import check_creatable
 from .ledger import Ledger
-from .retries import Pace
+from .retries import Outage, Pace
 from .settings import Settings
 
 T = TypeVar("T")
@@ -19,6 +19,7 @@ T = TypeVar("T")
 _making = threading.Lock()
 _clients: dict[Hashable, Client] = {}
 _paces: dict[Hashable, Pace] = {}
+_outages: dict[Hashable, Outage] = {}
 _ledgers: dict[Hashable, Ledger] = {}
 
 
@@ -31,6 +32,11 @@ def client_of(settings: Settings) -> Client:
 def pace_of(settings: Settings) -> Pace:
     """The pace of all requests to it."""
     return _once(_paces, settings.base_url, Pace)
+
+
+def outage_of(settings: Settings) -> Outage:
+    """Whether its balance endpoint answers nobody, which says nothing of its other one."""
+    return _once(_outages, settings.base_url, Outage)
 
 
 def ledger_at(path: Path) -> Ledger:

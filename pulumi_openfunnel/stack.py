@@ -148,7 +148,7 @@ def key_state(props: dict[str, Any]) -> KeyState:
         return keys.KeyState(None, "the state holds no key")
     if key not in _key_states:
         try:
-            _key_states[key] = keys.verify(settings_of(props), key)
+            _key_states[key] = keys.verify(settings_of(props), key, gives_up=True)
         except InvalidSetting as error:
             _key_states[key] = keys.KeyState(None, str(error).rstrip("."))
     return _key_states[key]
