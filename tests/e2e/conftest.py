@@ -108,6 +108,19 @@ class Project:
         """``pulumi up`` without a preview."""
         return self.pulumi("up", "--yes", "--skip-preview", *args, check=check)
 
+    def up_after_a_kill(self) -> Run:
+        """The update after one that was killed, perhaps within a state write: what docs/recovery.md says is done first."""
+        state = self.state / ".pulumi" / "stacks" / self.directory.name / "dev.json"
+        while (done := self.up(check=False)).status:
+            if "failed to load checkpoint: EOF" in done.output:
+                state.with_name("dev.json.attrs").unlink()
+            elif "failed to load checkpoint" in done.output:
+                state.with_name("dev.json.bak").replace(state)
+            else:
+                assert "the stack is currently locked" in done.output, done.output
+                self.pulumi("cancel", "--yes")
+        return done
+
     def output(self, name: str) -> str:
         """A stack output in the clear."""
         return self.pulumi("stack", "output", name, "--show-secrets").output.strip()

@@ -70,8 +70,7 @@ def test_a_killed_update_is_taken_up_where_it_was(new_project: NewProject) -> No
         _wait_until(lambda: len(accounts.users) > 0)
         running.kill()
         running.wait()
-        project.pulumi("cancel", "--yes")
-        done = project.up()
+        done = project.up_after_a_kill()
         asked = [entry.email for entry in accounts.record.entries]
     assert len(asked) == len(set(asked)) == 12
     state = {name: r for name, r in project.resources().items() if name.startswith("user")}
