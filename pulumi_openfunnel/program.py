@@ -44,13 +44,13 @@ class Program:
         claims: by base URL and internal email, who stands for that user.
         failures: lines that the run ends with.
         started: when it began, in seconds since the epoch.
-        told: whether the program was looked at for keys in the clear.
+        told: what the program was told once and is not told again.
     """
 
     claims: dict[tuple[str, str], Holder] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.time)
-    told: bool = False
+    told: set[str] = field(default_factory=set)
 
     @staticmethod
     def current() -> Program:
@@ -70,11 +70,16 @@ class Program:
                 'Set prefix on one, or email_mapping="subaddress".'
             )
 
+    def tells(self, what: str) -> bool:
+        """Whether the program is to be told of this: the first time only."""
+        first = what not in self.told
+        self.told.add(what)
+        return first
+
     def warn_of_plain_key(self) -> None:
         """Warn once when the stack's config holds the provisioner key in the clear."""
-        if self.told:
+        if not self.tells("plain key"):
             return
-        self.told = True
         config = pulumi.runtime.config
         for setting, command in _KEYS.items():
             value = config.get_config(setting)

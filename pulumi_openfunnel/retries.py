@@ -62,6 +62,9 @@ class Pace:
     rate about half of the requests are refused at the most, and one that refuses some at any pace is asked no slower.
 
     Safe to share between threads, which is what it is for.
+
+    Attributes:
+        outage: of those requests.
     """
 
     def __init__(self) -> None:

@@ -63,14 +63,13 @@ class ProvisionedUsers(pulumi.ComponentResource):
         refuse_import("ProvisionedUsers", name, opts)
         super().__init__("openfunnel:index:ProvisionedUsers", name, None, opts)
         self._name = name
-        self.program = Program.current()
-        self.program.warn_of_plain_key()
+        self._program = Program.current()
+        self._program.warn_of_plain_key()
         self._emails = members.known(name, emails)
         given = pulumi.Output.from_input(emails if self._emails is None else None)
         made_of = together([given, *map(pulumi.Output.from_input, (prefixes, email_mapping, orchestrator))])
         by_shard: pulumi.Output[Opaque] = made_of.apply(lambda found: self._claimed(opts, *found.value))
         self._by_shard = by_shard
-        self._warned = False
         adopted = self._adopted(existing_api_keys, by_shard)
         numbers = range(SHARDS) if self._emails is None else sorted({shard_of(email) for email in self._emails})
         self._shards = {
@@ -117,31 +116,22 @@ class ProvisionedUsers(pulumi.ComponentResource):
         except InvalidInput as error:
             raise KeyError(str(error)) from None
         if self._emails is None:
-            return RosterUser(
-                found, self, self._shards[shard_of(found)], (self._by_shard.apply(partial(self._look_for, found)),)
-            )
-        if found not in self._emails:
+            known = self._by_shard.apply(partial(self._look_for, found))
+        elif found in self._emails:
+            known = None
+        else:
             raise KeyError(members.missing(self._name, found, self._emails))
-        return RosterUser(found, self, self._shards[shard_of(found)])
+        return RosterUser(found, self._name, self._program, self._shards[shard_of(found)], known)
 
     def _look_for(self, email: str, by_shard: Opaque) -> Any:
         """Fail, at the end, when addresses that are known only now do not have this one."""
-        emails = [each for shard in by_shard.value.values() for each in shard[0]]
-        if email in emails:
+        if email in by_shard.value[shard_of(email)][0]:
             return None
+        emails = [each for shard in by_shard.value.values() for each in shard[0]]
         line = f"{members.missing(self._name, email, emails)}."
-        if line not in self.program.failures:
-            self.program.failures.append(line)
-        return late.fail(self.program.failures)
-
-    def warn_of_left_out(self, email: str) -> None:
-        """Say, once, that what reads some users gets nothing."""
-        if not self._warned:
-            self._warned = True
-            pulumi.log.warn(
-                f"{self._name}: {email} is not in the state, and this update leaves its part of the roster out: what reads "
-                "its outputs, or those of others like it, gets no value. Run pulumi up without --target."
-            )
+        if line not in self._program.failures:
+            self._program.failures.append(line)
+        return late.fail(self._program.failures)
 
     async def _claimed(
         self, opts: pulumi.ResourceOptions | None, given: Any, prefixes: Any, email_mapping: Any, orchestrator: Any
@@ -156,7 +146,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
         for email in emails:
             prefix = prefixes.get(email)
             internal_email = mapping.spelled(email, at[1], prefix=prefix, email_mapping=email_mapping)
-            self.program.claim(at, internal_email, Holder(parent, self._name, email))
+            self._program.claim(at, internal_email, Holder(parent, self._name, email))
             shard = by_shard[shard_of(email)]
             shard[0].append(email)
             if prefix is not None:
@@ -189,10 +179,10 @@ class ProvisionedUsers(pulumi.ComponentResource):
         done = sum(shard.users for shard in tried)
         if failed:
             users = await self.users.future()  # None when a new shard was left out of this update
-            self.program.failures += _verdict(self._name, users, failed)
-            await late.fail(self.program.failures)
+            self._program.failures += _verdict(self._name, users, failed)
+            await late.fail(self._program.failures)
         if done:
-            took = time.time() - self.program.started
+            took = time.time() - self._program.started
             pulumi.log.info(
                 f"{self._name}: {done} {'users' if done > 1 else 'user'} done, none failed, in {took:.1f} s."
             )
@@ -251,9 +241,10 @@ class RosterUser:
 
     email: str
     """The end user's address, normalized."""
-    _roster: ProvisionedUsers
-    _shard: _Shard
-    _found: tuple[pulumi.Output[Any], ...] = ()  # what fails when the roster does not have the address after all
+    _roster: str
+    _program: Program = field(repr=False, compare=False)
+    _shard: _Shard = field(repr=False)
+    _known: pulumi.Output[Any] | None = field(repr=False)  # fails when the roster does not have the address after all
 
     @property
     def internal_email(self) -> pulumi.Output[str]:
@@ -280,7 +271,10 @@ class RosterUser:
 
     def _of(self, by_email: pulumi.Output[Opaque], read: Callable[[Any], str]) -> pulumi.Output[str]:
         """What is read of this user's part of the shard's values."""
-        return together([by_email, self._shard.tried_now, *self._found]).apply(partial(self._read, read))
+        waits_for = [by_email, self._shard.tried_now]
+        if self._known is not None:
+            waits_for.append(self._known)
+        return together(waits_for).apply(partial(self._read, read))
 
     def _read(self, read: Callable[[Any], str], found: Opaque) -> Any:
         by_email, tried, *_ = found.value
@@ -289,8 +283,12 @@ class RosterUser:
         if self.email in by_email.value:
             return read(by_email.value[self.email])
         if self.email in tried.value.failed:
-            return late.fail(self._roster.program.failures)
-        self._roster.warn_of_left_out(self.email)
+            return late.fail(self._program.failures)
+        if self._program.tells(f"users of {self._roster} left out"):
+            pulumi.log.warn(
+                f"{self._roster}: {self.email} is not in the state, and this update leaves its part of the roster out: what "
+                "reads its outputs, or those of others like it, gets no value. Run pulumi up without --target."
+            )
         return unknown()
 
 
