@@ -1,6 +1,6 @@
 """OpenFunnel end users as Pulumi resources."""
 
-from .resources import ProvisionedUser
-from .roster import ProvisionedUsers
+from .program.roster import ProvisionedUsers
+from .program.user import ProvisionedUser
 
 __all__ = ["ProvisionedUser", "ProvisionedUsers"]

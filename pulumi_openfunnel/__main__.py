@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from . import ledger_command
+from .commands import ledger as ledger_command
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from . import mapping
+from . import emails as mapping
 from .errors import InvalidInput, InvalidSetting
 
 DEFAULT_BASE_URL = "https://api.openfunnel.dev"

@@ -7,7 +7,7 @@ from pathlib import Path
 from reader import Reader
 
 import pulumi_openfunnel as openfunnel
-from pulumi_openfunnel import roster
+from pulumi_openfunnel.program import roster
 
 roster.SHARDS = int(os.environ["SHARDS"])
 addresses = json.loads(Path("users.json").read_text())

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from unittest.mock import patch
 
-from pulumi_openfunnel import runs, shared
-from pulumi_openfunnel.ledger import Identity, Ledger, Row
+from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Row
+from pulumi_openfunnel.ledger.sqlite import owners as runs
+from pulumi_openfunnel.provisioning import connections as shared
 
 
 class _NoIntent(Ledger):

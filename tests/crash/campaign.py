@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pulumi_openfunnel.ledger import Status
-from pulumi_openfunnel.sealing import Seal
+from pulumi_openfunnel.ledger.ledger import Status
+from pulumi_openfunnel.ledger.sealing import Seal
 from pulumi_openfunnel.simulator import Entry, Existing
 
 from .core import Kept, OpenFunnel, in_the_clear, kept

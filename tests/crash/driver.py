@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 from unittest.mock import patch
 
-from pulumi_openfunnel import answers, client, provisioning, shared
+from pulumi_openfunnel.api import answers, client
 from pulumi_openfunnel.errors import OpenFunnelError
-from pulumi_openfunnel.keys import ProvisionedKey
-from pulumi_openfunnel.provisioning import EndUser
+from pulumi_openfunnel.provisioning import connections as shared
+from pulumi_openfunnel.provisioning import create as provisioning
+from pulumi_openfunnel.provisioning.create import EndUser
+from pulumi_openfunnel.provisioning.verify import ProvisionedKey
 from pulumi_openfunnel.settings import Settings
 
 from . import broken

@@ -7,10 +7,10 @@ from collections import defaultdict
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from pulumi_openfunnel.errors import AnotherEndUser, KeySealed, ProvisioningError, Stopped, UserExists
-from pulumi_openfunnel.keys import ProvisionedKey
-from pulumi_openfunnel.ledger import Status
+from pulumi_openfunnel.ledger.ledger import Status
 from pulumi_openfunnel.operation import Operation
-from pulumi_openfunnel.provisioning import EndUser, provision, release
+from pulumi_openfunnel.provisioning.create import EndUser, provision, release
+from pulumi_openfunnel.provisioning.verify import ProvisionedKey
 from pulumi_openfunnel.simulator import Existing, Fault
 
 from .world import Died, Held, World

@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
 
-from pulumi_openfunnel import retries, runs
-from pulumi_openfunnel.ledger import Ledger
+from pulumi_openfunnel.api import retries
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.sqlite import owners as runs
 from pulumi_openfunnel.simulator import Existing
 
 from .core import openfunnel

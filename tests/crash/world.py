@@ -13,15 +13,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unittest.mock import patch
 
-from pulumi_openfunnel import __main__, shared
+from pulumi_openfunnel import __main__
+from pulumi_openfunnel.commands.ledger import OLD_KEY
 from pulumi_openfunnel.errors import ProvisioningError
-from pulumi_openfunnel.intents import Intent
-from pulumi_openfunnel.keys import ProvisionedKey
-from pulumi_openfunnel.ledger import Identity, Ledger, Row
-from pulumi_openfunnel.ledger_command import OLD_KEY
+from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Row
+from pulumi_openfunnel.ledger.sealing import Seal, seals
 from pulumi_openfunnel.operation import SILENT
-from pulumi_openfunnel.provisioning import EndUser, _ask
-from pulumi_openfunnel.sealing import Seal, seals
+from pulumi_openfunnel.provisioning import connections as shared
+from pulumi_openfunnel.provisioning.create import EndUser, _ask
+from pulumi_openfunnel.provisioning.intent import Intent
+from pulumi_openfunnel.provisioning.verify import ProvisionedKey
 from pulumi_openfunnel.settings import LEDGER_KEY, Settings
 from pulumi_openfunnel.simulator import Account, Entry
 

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from pulumi_openfunnel import client as module
-from pulumi_openfunnel.answers import CreatedUser
-from pulumi_openfunnel.client import Client
+from pulumi_openfunnel.api.answers import CreatedUser
+from pulumi_openfunnel.api.client import Client
 from pulumi_openfunnel.errors import (
     AnswerNotBelieved,
     CredentialsRefused,

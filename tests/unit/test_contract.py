@@ -7,8 +7,11 @@ import pickletools
 
 from pulumi.dynamic.dynamic import serialize_provider
 
-from pulumi_openfunnel import ProvisionedUser, documents, roster, shard
-from pulumi_openfunnel.provider import ADOPTED, INPUTS, ISSUED, ProvisionedUserProvider
+from pulumi_openfunnel import ProvisionedUser
+from pulumi_openfunnel import schema as documents
+from pulumi_openfunnel.dynamic import shard
+from pulumi_openfunnel.dynamic.user import ADOPTED, INPUTS, ISSUED, ProvisionedUserProvider
+from pulumi_openfunnel.program import roster
 
 PICKLED = "gASVPQAAAAAAAACMGnB1bHVtaV9vcGVuZnVubmVsLnByb3ZpZGVylIwXUHJvdmlzaW9uZWRVc2VyUHJvdmlkZXKUk5QpgZQu"
 

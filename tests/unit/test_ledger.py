@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pulumi_openfunnel.errors import LedgerUnusable
-from pulumi_openfunnel.ledger import Identity, Ledger, Row, Status
+from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Row, Status
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR
 from .test_runs import PROCESS_ENDS, line, process
@@ -26,7 +26,7 @@ PRINT, OTHER_PRINT = "c7785caa04caacfa", "00000000deadbeef"
 ASKER = """
 import sys
 from pathlib import Path
-from pulumi_openfunnel.ledger import Identity, Ledger
+from pulumi_openfunnel.ledger.ledger import Identity, Ledger
 print(Ledger(Path(sys.argv[1])).begin(Identity(*sys.argv[2:]))[1], flush=True)
 sys.stdin.read()
 """

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_openfunnel.ledger import Identity, Ledger, Status
-from pulumi_openfunnel.sealing import Seal, seals
+from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Status
+from pulumi_openfunnel.ledger.sealing import Seal, seals
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY, clean_environment
 

@@ -13,9 +13,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from pulumi_openfunnel import commits, database
 from pulumi_openfunnel.errors import LedgerUnusable
-from pulumi_openfunnel.ledger import Identity, Ledger, Row, Status
+from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Row, Status
+from pulumi_openfunnel.ledger.sqlite import commits, database
 
 from .test_ledger import ALICE, BOB, KEY_ID, PRINT, answered, asked
 

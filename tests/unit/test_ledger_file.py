@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_openfunnel import database, shared
 from pulumi_openfunnel.errors import LedgerUnusable
-from pulumi_openfunnel.ledger import Identity, Ledger, Status
-from pulumi_openfunnel.provisioning import EndUser, check_end_user, provision
+from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Status
+from pulumi_openfunnel.ledger.sqlite import database
+from pulumi_openfunnel.provisioning import connections as shared
+from pulumi_openfunnel.provisioning.create import EndUser, check_end_user, provision
 from pulumi_openfunnel.settings import Settings
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY, ScriptedServer, hides_keys
@@ -40,7 +41,7 @@ sys.stdin.read()
 MAKER = """
 import sys
 from pathlib import Path
-from pulumi_openfunnel.ledger import Identity, Ledger
+from pulumi_openfunnel.ledger.ledger import Identity, Ledger
 print("ready", flush=True)
 sys.stdin.readline()
 ledger = Ledger(Path(sys.argv[1]))
@@ -50,7 +51,7 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from pulumi_openfunnel.errors import LedgerUnusable
-from pulumi_openfunnel.ledger import Identity, Ledger
+from pulumi_openfunnel.ledger.ledger import Identity, Ledger
 path, limit, user = Path(sys.argv[1]), int(sys.argv[2]), 0
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pulumi_openfunnel.errors import LedgerUnusable
-from pulumi_openfunnel.ledger import Identity, Ledger, Row, Status
+from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Row, Status
 
 from .test_ledger import (
     ALICE,

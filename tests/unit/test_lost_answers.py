@@ -8,18 +8,12 @@ from pathlib import Path
 import pytest
 from tenacity import wait_fixed, wait_none
 
-from pulumi_openfunnel import retries, shared
-from pulumi_openfunnel.errors import (
-    LedgerUnusable,
-    ProvisioningError,
-    RequestRefused,
-    ServerFault,
-    Stopped,
-    UserExists,
-)
-from pulumi_openfunnel.ledger import Status
+from pulumi_openfunnel.api import retries
+from pulumi_openfunnel.errors import LedgerUnusable, ProvisioningError, RequestRefused, ServerFault, Stopped, UserExists
+from pulumi_openfunnel.ledger.ledger import Status
 from pulumi_openfunnel.operation import Operation
-from pulumi_openfunnel.provisioning import EndUser, check_end_user, provision
+from pulumi_openfunnel.provisioning import connections as shared
+from pulumi_openfunnel.provisioning.create import EndUser, check_end_user, provision
 
 from ..servers import (
     INTERNAL_EMAIL,

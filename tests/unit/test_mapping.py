@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pulumi_openfunnel import mapping
+from pulumi_openfunnel import emails as mapping
 from pulumi_openfunnel.errors import InvalidInput
 
 DOMAIN = "orchestrator.com"

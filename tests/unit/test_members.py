@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from pulumi_openfunnel import members
+from pulumi_openfunnel.program import inputs as members
 
 EMAILS = ["alice@a.com", "bob@b.com"]
 

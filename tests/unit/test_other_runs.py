@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_openfunnel import provisioning, shared
-from pulumi_openfunnel.client import BALANCE
+from pulumi_openfunnel.api.client import BALANCE
 from pulumi_openfunnel.errors import InProgress, Stopped, UserExists
-from pulumi_openfunnel.ledger import Identity, Ledger, Row
+from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Row
+from pulumi_openfunnel.ledger.sealing import Seal
 from pulumi_openfunnel.operation import Operation
-from pulumi_openfunnel.provisioning import provision
-from pulumi_openfunnel.sealing import Seal
+from pulumi_openfunnel.provisioning import connections as shared
+from pulumi_openfunnel.provisioning import create as provisioning
+from pulumi_openfunnel.provisioning.create import provision
 
 from ..servers import (
     INTERNAL_EMAIL,
@@ -34,8 +35,8 @@ from .test_runs import PROCESS_ENDS, line, process, tell
 ASKER_THAT_ANSWERS = """
 import sys
 from pathlib import Path
-from pulumi_openfunnel.ledger import Identity, Ledger
-from pulumi_openfunnel.sealing import Seal
+from pulumi_openfunnel.ledger.ledger import Identity, Ledger
+from pulumi_openfunnel.ledger.sealing import Seal
 ledger, identity, seal = Ledger(Path(sys.argv[1])), Identity(*sys.argv[2:6]), Seal(sys.argv[6].encode())
 row, mine = ledger.begin(identity)
 print(mine, flush=True)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from pulumi_openfunnel import retries, shared
-from pulumi_openfunnel.client import IN_FLIGHT
-from pulumi_openfunnel.keys import ACTIVE, verify
-from pulumi_openfunnel.retries import Outage
+from pulumi_openfunnel.api import retries
+from pulumi_openfunnel.api.client import IN_FLIGHT
+from pulumi_openfunnel.api.retries import Outage
+from pulumi_openfunnel.provisioning import connections as shared
+from pulumi_openfunnel.provisioning.verify import ACTIVE, verify
 from pulumi_openfunnel.settings import Settings
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY, ScriptedServer, answer

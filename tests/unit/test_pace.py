@@ -18,12 +18,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tenacity import wait_fixed
 
-from pulumi_openfunnel import retries, shared
-from pulumi_openfunnel.client import IN_FLIGHT
+from pulumi_openfunnel.api import retries
+from pulumi_openfunnel.api.client import IN_FLIGHT
+from pulumi_openfunnel.api.retries import Pace, persist
 from pulumi_openfunnel.errors import ProvisioningError, RateLimited, Stopped, Unreachable
 from pulumi_openfunnel.operation import SILENT, Operation
-from pulumi_openfunnel.provisioning import EndUser, provision
-from pulumi_openfunnel.retries import Pace, persist
+from pulumi_openfunnel.provisioning import connections as shared
+from pulumi_openfunnel.provisioning.create import EndUser, provision
 from pulumi_openfunnel.settings import Settings
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, Request, ScriptedServer, answer, hides_keys

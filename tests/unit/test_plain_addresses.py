@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulumi_openfunnel import mapping
+from pulumi_openfunnel import emails as mapping
+from pulumi_openfunnel.emails import Address
 from pulumi_openfunnel.errors import InvalidInput
-from pulumi_openfunnel.mapping import Address
 
 ENDINGS = ("com", "COM", "io", "museum", "x", "c0m", "a-b", "test", "local", "arpa", "invalid", "onion", "example")
 EDGES = [

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from pulumi_openfunnel.errors import InvalidSetting, UserExists
-from pulumi_openfunnel.keys import ProvisionedKey, fingerprint
-from pulumi_openfunnel.provisioning import EndUser, provision
+from pulumi_openfunnel.provisioning.create import EndUser, provision
+from pulumi_openfunnel.provisioning.verify import ProvisionedKey, fingerprint
 from pulumi_openfunnel.settings import Settings
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 

@@ -9,19 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_openfunnel import shared
-from pulumi_openfunnel.client import BALANCE
-from pulumi_openfunnel.errors import (
-    AnswerNotBelieved,
-    KeySealed,
-    OpenFunnelError,
-    UserExists,
-)
-from pulumi_openfunnel.keys import fingerprint
-from pulumi_openfunnel.ledger import Identity, Row, Status
+from pulumi_openfunnel.api.client import BALANCE
+from pulumi_openfunnel.errors import AnswerNotBelieved, KeySealed, OpenFunnelError, UserExists
+from pulumi_openfunnel.ledger.ledger import Identity, Row, Status
+from pulumi_openfunnel.ledger.sealing import Seal
 from pulumi_openfunnel.operation import Operation
-from pulumi_openfunnel.provisioning import EndUser, provision
-from pulumi_openfunnel.sealing import Seal
+from pulumi_openfunnel.provisioning import connections as shared
+from pulumi_openfunnel.provisioning.create import EndUser, provision
+from pulumi_openfunnel.provisioning.verify import fingerprint
 from pulumi_openfunnel.settings import Settings
 from pulumi_openfunnel.simulator import Account, Accounts, Existing, serve
 

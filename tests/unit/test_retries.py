@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 import pytest
 from tenacity import wait_fixed, wait_none
 
-from pulumi_openfunnel import retries, shared
+from pulumi_openfunnel.api import retries
+from pulumi_openfunnel.api.retries import Pace
 from pulumi_openfunnel.errors import ProvisioningError, RateLimited, ServerFault, Stopped, Unreachable, UserExists
-from pulumi_openfunnel.keys import ProvisionedKey
 from pulumi_openfunnel.operation import SILENT, Operation
-from pulumi_openfunnel.provisioning import EndUser, provision
-from pulumi_openfunnel.retries import Pace
+from pulumi_openfunnel.provisioning import connections as shared
+from pulumi_openfunnel.provisioning.create import EndUser, provision
+from pulumi_openfunnel.provisioning.verify import ProvisionedKey
 from pulumi_openfunnel.settings import Settings
 
 from ..servers import (

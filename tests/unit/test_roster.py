@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pulumi_openfunnel.roster import _verdict
+from pulumi_openfunnel.program.roster import _verdict
 
 
 def _failed(count: int, reason: str) -> dict[str, str]:

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 import pulumi_openfunnel
-from pulumi_openfunnel.runs import Run, lives
+from pulumi_openfunnel.ledger.sqlite.owners import Run, lives
 
 PROCESS_ENDS = 30.0  # seconds, at most
 
 RUN = """
 import sys
 from pathlib import Path
-from pulumi_openfunnel.runs import Run
+from pulumi_openfunnel.ledger.sqlite.owners import Run
 run = Run(Path(sys.argv[1]))
 print(run.name, flush=True)
 sys.stdin.read()
@@ -30,7 +30,7 @@ sys.stdin.read()
 RUN_TOGETHER = """
 import sys
 from pathlib import Path
-from pulumi_openfunnel.runs import Run
+from pulumi_openfunnel.ledger.sqlite.owners import Run
 print("ready", flush=True)
 sys.stdin.readline()
 run = Run(Path(sys.argv[1]))

@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from pulumi_openfunnel.ledger import Identity
-from pulumi_openfunnel.sealing import Seal, seals
+from pulumi_openfunnel.ledger.ledger import Identity
+from pulumi_openfunnel.ledger.sealing import Seal, seals
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY
 

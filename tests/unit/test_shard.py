@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pulumi_openfunnel import documents, provisioning, shard
-from pulumi_openfunnel.keys import ProvisionedKey
+from pulumi_openfunnel import schema as documents
+from pulumi_openfunnel.dynamic import shard
 from pulumi_openfunnel.operation import Operation
-from pulumi_openfunnel.provisioning import EndUser
+from pulumi_openfunnel.provisioning import create as provisioning
+from pulumi_openfunnel.provisioning.create import EndUser
+from pulumi_openfunnel.provisioning.verify import ProvisionedKey
 from pulumi_openfunnel.settings import Settings
 
 

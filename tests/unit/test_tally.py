@@ -7,7 +7,8 @@ from collections import Counter
 
 import pytest
 
-from pulumi_openfunnel import engine, tally
+from pulumi_openfunnel.dynamic import process as engine
+from pulumi_openfunnel.dynamic import summary as tally
 
 
 def test_progress_is_shown_of_long_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:

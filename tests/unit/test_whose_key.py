@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_openfunnel import shared
 from pulumi_openfunnel.errors import AnotherEndUser, InProgress, KeyNotTried, KeyRefused, LedgerUnusable
-from pulumi_openfunnel.keys import ProvisionedKey, fingerprint
-from pulumi_openfunnel.ledger import Status
-from pulumi_openfunnel.provisioning import EndUser, adopt, check_end_user, hold, provision, release
+from pulumi_openfunnel.ledger.ledger import Status
+from pulumi_openfunnel.provisioning import connections as shared
+from pulumi_openfunnel.provisioning.create import EndUser, adopt, check_end_user, hold, provision, release
+from pulumi_openfunnel.provisioning.verify import ProvisionedKey, fingerprint
 from pulumi_openfunnel.settings import Settings
 from pulumi_openfunnel.simulator import Account, Accounts, Existing, serve
 

@@ -11,8 +11,8 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.rpc import UNKNOWN
 
-from pulumi_openfunnel import documents
-from pulumi_openfunnel.shard import ShardProvider
+from pulumi_openfunnel import schema as documents
+from pulumi_openfunnel.dynamic.shard import ShardProvider
 from pulumi_openfunnel.simulator import Accounts
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY, ScriptedServer, answer

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from .errors import LedgerUnusable
+from ...errors import LedgerUnusable
 
 APPLICATION_ID = 0x4F464C47  # "OFLG"
 SCHEMA_VERSION = 1

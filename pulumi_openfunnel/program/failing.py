@@ -9,7 +9,7 @@ from weakref import WeakSet
 
 import pulumi
 
-from .frames import current_frames
+from ..frames import current_frames
 
 _LOOK = 0.05  # seconds between two looks at the program's tasks
 _STILL = 5  # looks without a change, after which nothing more will come

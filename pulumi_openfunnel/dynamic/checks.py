@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi import contains_unknowns
 
-from . import stack, wording
-from .errors import InvalidInput
+from .. import wording
+from ..errors import InvalidInput
+from . import session as stack
 
 if TYPE_CHECKING:
-    from .settings import Settings
+    from ..settings import Settings
 
 
 def internal_emails(inputs: dict[str, Any], domain: str) -> dict[str, str]:
@@ -19,7 +20,7 @@ def internal_emails(inputs: dict[str, Any], domain: str) -> dict[str, str]:
     Raises:
         InvalidInput: naming all that have none.
     """
-    from . import mapping
+    from .. import emails as mapping
 
     prefixes, email_mapping = inputs.get("prefixes") or {}, inputs.get("email_mapping", mapping.PREFIX)
     found, wrong = {}, []
@@ -63,7 +64,7 @@ def check_retried(failed: dict[str, str], news: dict[str, Any]) -> None:
 
 def _check_adopted(settings: Settings, roster: str, adopted: dict[str, Any]) -> None:
     """Raise what makes keys unusable, naming all whose keys they are."""
-    from . import keys
+    from ..provisioning import verify as keys
 
     wrong: dict[str, list[str]] = {}
     for email, key in adopted.items():

@@ -6,12 +6,12 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
-from .client import Balance
-from .errors import InvalidInput, KeySealed
-from .ledger import Row
-from .sealing import Seal
-from .settings import LEDGER_KEY, Settings, is_key
-from .shared import client_of, outage_of
+from ..api.client import Balance
+from ..errors import InvalidInput, KeySealed
+from ..ledger.ledger import Row
+from ..ledger.sealing import Seal
+from ..settings import LEDGER_KEY, Settings, is_key
+from .connections import client_of, outage_of
 
 ACTIVE = "active"
 REVOKED = "revoked"

@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Iterator
 from typing import TypeVar
 
-from .answers import Answer, CreatedUser
-from .errors import AnotherEndUser, AnswerNotBelieved, LedgerUnusable, OpenFunnelError, ProvisioningError, UserExists
-from .keys import SHOW
-from .ledger import Identity, Ledger, Row, Status
-from .operation import Operation
-from .sealing import Seal
+from ..api.answers import Answer, CreatedUser
+from ..errors import AnotherEndUser, AnswerNotBelieved, LedgerUnusable, OpenFunnelError, ProvisioningError, UserExists
+from ..ledger.ledger import Identity, Ledger, Row, Status
+from ..ledger.sealing import Seal
+from ..operation import Operation
+from .verify import SHOW
 
 E = TypeVar("E", bound=OpenFunnelError)
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from pulumi import contains_unknowns
 from pulumi.dynamic import Config
 
-from . import engine
-from .errors import InvalidSetting
+from ..errors import InvalidSetting
+from . import process as engine
 
 if TYPE_CHECKING:
-    from .keys import KeyState
-    from .settings import Settings
+    from ..provisioning.verify import KeyState
+    from ..settings import Settings
 
 created: dict[str, str] = {}
 """By internal email, the fingerprint of the key that this operation brought."""
@@ -40,14 +40,14 @@ def settings_of(inputs: dict[str, Any]) -> Settings:
     Raises:
         InvalidSetting: when one is missing or wrong.
     """
-    from . import settings
+    from .. import settings
 
     return settings.read(_config_value, os.environ, inputs.get("orchestrator"))
 
 
 def warn_of_ledger(settings: Settings) -> None:
     """Say, once, when keys are kept nowhere but in the state, or where they will not last."""
-    from .settings import default_ledger
+    from ..settings import default_ledger
 
     if settings.ledger is None:
         engine.warn(
@@ -63,7 +63,7 @@ def warn_of_ledger(settings: Settings) -> None:
 
 def check_ledger(settings: Settings, inputs: dict[str, Any]) -> None:
     """Raise what the ledger would say at create; nothing is written."""
-    from . import provisioning
+    from ..provisioning import create as provisioning
 
     email, internal_email = inputs["email"], inputs["internal_email"]
     if not contains_unknowns(email) and not contains_unknowns(internal_email):
@@ -81,7 +81,9 @@ def release(id_: str, props: dict[str, Any]) -> str:
     Raises:
         LedgerUnusable: when the ledger cannot be written, so that the state had better keep the key.
     """
-    from . import keys, provisioning, settings
+    from .. import settings
+    from ..provisioning import create as provisioning
+    from ..provisioning import verify as keys
 
     key = props.get("api_key")
     try:
@@ -104,7 +106,7 @@ def release(id_: str, props: dict[str, Any]) -> str:
 
 
 def normal_email(props: dict[str, Any]) -> str:
-    from . import mapping
+    from .. import emails as mapping
 
     return str(mapping.normalize(props.get("email")) or "")
 
@@ -115,8 +117,8 @@ def preflight(settings: Settings, internal_email: Any) -> None:
     Raises:
         InvalidSetting: when OpenFunnel refuses the key.
     """
-    from . import keys
-    from .settings import API_KEY, USER_ID
+    from ..provisioning import verify as keys
+    from ..settings import API_KEY, USER_ID
 
     if settings in _tried:
         return
@@ -141,7 +143,7 @@ def preflight(settings: Settings, internal_email: Any) -> None:
 
 def key_state(props: dict[str, Any]) -> KeyState:
     """What is known of a resource's key, asked once a process: a refresh reads everything twice."""
-    from . import keys
+    from ..provisioning import verify as keys
 
     key = props.get("api_key")
     if not isinstance(key, str) or not key:

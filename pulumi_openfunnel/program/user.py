@@ -10,8 +10,8 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from .program import Holder, Program, destination, parent_of
-from .provider import ADOPTED, INPUTS, ISSUED, ProvisionedUserProvider
+from ..dynamic.user import ADOPTED, INPUTS, ISSUED, ProvisionedUserProvider
+from .claims import Holder, Program, destination, parent_of
 
 
 class ProvisionedUser(Resource, module="openfunnel", name="ProvisionedUser"):
@@ -96,7 +96,7 @@ async def _claimed(program: Program, name: str, opts: pulumi.ResourceOptions | N
         opts: its options, of which the parent matters.
         made_of: email, prefix, email mapping and orchestrator.
     """
-    from . import mapping
+    from .. import emails as mapping
 
     email, prefix, email_mapping, orchestrator = made_of
     if email is None or not all(isinstance(given, str) for given in made_of if given is not None):

@@ -93,7 +93,7 @@ class Program:
 
 def destination(orchestrator: str | None) -> tuple[str, str]:
     """The base URL and the domain that an orchestrator's users are created at."""
-    from . import settings
+    from .. import settings
 
     base_url, domain = settings.destination(pulumi.runtime.get_config, os.environ, orchestrator)
     return base_url, domain or f"<{orchestrator or 'the orchestrator'}'s domain>"  # not set: as under mocks

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from .answers import believe
-from .errors import AnswerNotBelieved, KeySealed, OpenFunnelError
-from .keys import open_row
-from .ledger import Ledger, Row, Status
-from .sealing import Seal, seals
-from .settings import LEDGER_KEY, decoded_ledger_key, ledger_file, ledger_key
+from ..api.answers import believe
+from ..errors import AnswerNotBelieved, KeySealed, OpenFunnelError
+from ..ledger.ledger import Ledger, Row, Status
+from ..ledger.sealing import Seal, seals
+from ..provisioning.verify import open_row
+from ..settings import LEDGER_KEY, decoded_ledger_key, ledger_file, ledger_key
 
 OLD_KEY = "OPENFUNNEL_LEDGER_OLD_KEY"
 """The variable that holds the key that the rows were sealed under, for ``rekey``."""

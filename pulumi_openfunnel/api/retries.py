@@ -11,10 +11,10 @@ from typing import NoReturn, TypeVar
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
+from ..errors import ProvisioningError, RateLimited, Stopped, Unreachable
+from ..operation import Operation
 from .answers import MAX_WAIT
 from .client import IN_FLIGHT
-from .errors import ProvisioningError, RateLimited, Stopped, Unreachable
-from .operation import Operation
 
 MAX_RATE_LIMITS = 50  # 429 answers for one user, after which the server does not mean to answer otherwise
 OUTAGE = 20.0  # seconds without an answer, before nobody of many users is asked for any more

@@ -26,8 +26,8 @@ from pulumi.dynamic import (
 )
 from pulumi.output import UNKNOWN
 
-from . import checks, documents, engine, stack, tally
-from .errors import (
+from .. import schema as documents
+from ..errors import (
     CredentialsRefused,
     InvalidSetting,
     LedgerUnusable,
@@ -35,10 +35,14 @@ from .errors import (
     OpenFunnelError,
     ProvisioningError,
 )
+from . import checks
+from . import process as engine
+from . import session as stack
+from . import summary as tally
 
 if TYPE_CHECKING:
-    from .keys import ProvisionedKey
-    from .settings import Settings
+    from ..provisioning.verify import ProvisionedKey
+    from ..settings import Settings
 
 INPUTS = ("roster", "emails", "prefixes", "existing_api_keys", "email_mapping", "orchestrator", "internal_emails")
 """What the roster gives, and what check computes: ``internal_emails``, by email."""
@@ -146,7 +150,7 @@ def _brings(email: str, olds: dict[str, Any], adopted: dict[str, str]) -> bool:
 
 def _provisioned(olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
     """The outputs: what the old ones hold already, and what could be got of the rest."""
-    from .keys import ProvisionedKey
+    from ..provisioning.verify import ProvisionedKey
 
     users, api_keys = olds.get("users") or {}, olds.get("api_keys") or {}
     adopted, wanted = news.get("existing_api_keys") or {}, news["internal_emails"]
@@ -200,7 +204,7 @@ def _getting(news: dict[str, Any]) -> Callable[[str], ProvisionedKey | str]:
 
 
 def _asked(settings: Settings | InvalidSetting, news: dict[str, Any], email: str) -> ProvisionedKey | str:
-    from . import provisioning
+    from ..provisioning import create as provisioning
 
     if isinstance(settings, InvalidSetting):
         raise settings
@@ -222,7 +226,7 @@ def _asked(settings: Settings | InvalidSetting, news: dict[str, Any], email: str
 
 
 def _user(internal_email: str, key: ProvisionedKey) -> dict[str, str]:
-    from .keys import ACTIVE
+    from ..provisioning.verify import ACTIVE
 
     return {
         "id": key.id,
@@ -234,7 +238,7 @@ def _user(internal_email: str, key: ProvisionedKey) -> dict[str, str]:
 
 def _seen(email: str, props: dict[str, Any]) -> dict[str, str]:
     """A user with its key's status as it is now."""
-    from .keys import REVOKED
+    from ..provisioning.verify import REVOKED
 
     user: dict[str, str] = props["users"][email]
     state = stack.key_state(_of_one(email, props))

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from . import settings
-from .errors import (
+from .. import settings
+from ..errors import (
     AnswerNotBelieved,
     CredentialsRefused,
     NotAProvisioner,

@@ -8,7 +8,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 
-from . import engine, wording
+from .. import wording
+from . import process as engine
 
 _LONG = 5.0  # seconds of work from which on its progress is shown
 _LAST = 1.0  # seconds after which no further verb is expected: what is said is better said once than soon

@@ -17,8 +17,9 @@ from dataclasses import asdict, astuple, dataclass, field, fields
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from . import database, runs
-from .commits import Commits
+from .sqlite import database
+from .sqlite import owners as runs
+from .sqlite.commits import Commits
 
 _SAME = "base_url = ? AND user_id = ? AND internal_email = ? AND email = ?"
 _SENT = ("attempts = attempts + 1", "unanswered = unanswered + 1")

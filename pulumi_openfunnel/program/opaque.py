@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 
-from . import documents
+from .. import schema as documents
 
 
 @dataclass(frozen=True)

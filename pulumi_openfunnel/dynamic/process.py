@@ -20,9 +20,9 @@ from concurrent.futures import ThreadPoolExecutor
 from types import FunctionType, ModuleType
 from typing import Any
 
-from .errors import OpenFunnelError
-from .frames import current_frames
-from .operation import Operation
+from ..errors import OpenFunnelError
+from ..frames import current_frames
+from ..operation import Operation
 
 _LOOK_AGAIN = 0.2  # seconds between two looks for verbs that still run
 _LOG_TIMEOUT = 5.0  # seconds for one message to the engine
@@ -118,7 +118,7 @@ def _hear_cancel(main: ModuleType) -> None:
     def cancel(self: Any, request: Any, context: Any) -> Any:  # noqa: ARG001 - Cancel's own
         from google.protobuf.empty_pb2 import Empty
 
-        from pulumi_openfunnel import engine  # noqa: PLW0406 - it runs as the servicer's, with its globals
+        from pulumi_openfunnel import engine
 
         engine.stop()
         return Empty()

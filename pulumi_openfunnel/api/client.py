@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from . import settings
+from .. import settings
+from ..errors import InvalidSetting, ProvisioningError, Unreachable
 from .answers import MAX_BODY, MAY_EXIST, UNCHANGED, Answer, CreatedUser, believe, json_object, refusal
 from .deadlines import keep_deadlines, within
-from .errors import InvalidSetting, ProvisioningError, Unreachable
 
 CREATE_USER = "/api/v1/admin/create-user"
 BALANCE = "/api/v1/credits/balance"

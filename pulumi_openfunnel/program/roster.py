@@ -12,12 +12,16 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from . import documents, late, mapping, members, wording
-from .errors import InvalidInput
-from .outputs import Opaque, merged, opened, together, unknown
-from .program import Holder, Program, destination, parent_of
-from .resources import refuse_import
-from .shard import ShardProvider
+from .. import emails as mapping
+from .. import schema as documents
+from .. import wording
+from ..dynamic.shard import ShardProvider
+from ..errors import InvalidInput
+from . import failing as late
+from . import inputs as members
+from .claims import Holder, Program, destination, parent_of
+from .opaque import Opaque, merged, opened, together, unknown
+from .user import refuse_import
 
 SHARDS = 32
 """Part of every URN, so it never changes once released; what speaks for more and for fewer: docs/performance.md."""

@@ -8,8 +8,9 @@ from typing import Any
 
 import pulumi
 
-from . import mapping, wording
-from .errors import InvalidInput
+from .. import emails as mapping
+from .. import wording
+from ..errors import InvalidInput
 
 
 def known(name: str, emails: Any) -> dict[str, None] | None:

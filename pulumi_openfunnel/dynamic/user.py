@@ -22,12 +22,13 @@ from pulumi.dynamic import (
 )
 from pulumi.output import UNKNOWN
 
-from . import engine, stack
-from .errors import InvalidInput, OpenFunnelError
+from ..errors import InvalidInput, OpenFunnelError
+from . import process as engine
+from . import session as stack
 
 if TYPE_CHECKING:
-    from .keys import ProvisionedKey
-    from .settings import Settings
+    from ..provisioning.verify import ProvisionedKey
+    from ..settings import Settings
 
 USER_INPUTS = ("email", "prefix", "email_mapping", "orchestrator")
 """What the program gives, but for the key of a user that is adopted."""
@@ -97,7 +98,7 @@ class ProvisionedUserProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """The user's key: the program's, the ledger's, or OpenFunnel's answer."""
-        from . import provisioning
+        from ..provisioning import create as provisioning
 
         settings = stack.settings_of(props)
         stack.warn_of_ledger(settings)
@@ -111,7 +112,7 @@ class ProvisionedUserProvider(ResourceProvider):
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Try the user's key. What is not known leaves the state as it is, and a user never vanishes from it."""
-        from .keys import REVOKED
+        from ..provisioning.verify import REVOKED
 
         outs, who = stack.pick(props, INPUTS + ISSUED), props.get("internal_email", id_)
         key_state = stack.key_state(props)
@@ -130,7 +131,8 @@ class ProvisionedUserProvider(ResourceProvider):
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Keep the user under the new inputs, and its key, unless the program brings another one."""
-        from . import keys, provisioning
+        from ..provisioning import create as provisioning
+        from ..provisioning import verify as keys
 
         kept, moved = stack.pick(_olds, ISSUED), _differs("email", _olds.get("email"), _news["email"])
         user = provisioning.EndUser(_news["email"], _news["internal_email"])
@@ -174,7 +176,7 @@ def _normalized(inputs: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidInput: when the email is none.
     """
-    from . import mapping
+    from .. import emails as mapping
 
     email = inputs.get("email")
     return inputs if contains_unknowns(email) else inputs | {"email": str(mapping.parse(email))}
@@ -186,7 +188,7 @@ def _internal_email(inputs: dict[str, Any], domain: str) -> Any:
     Raises:
         InvalidInput: when the inputs give none.
     """
-    from . import mapping
+    from .. import emails as mapping
 
     prefix, email_mapping = inputs.get("prefix"), inputs.get("email_mapping", mapping.PREFIX)
     made_of = prefix if prefix is not None else [inputs["email"], email_mapping]
@@ -197,7 +199,7 @@ def _internal_email(inputs: dict[str, Any], domain: str) -> Any:
 
 def _differs(name: str, old: Any, new: Any) -> bool:
     """Whether an input's new value means something else than the old one."""
-    from . import mapping
+    from .. import emails as mapping
 
     if contains_unknowns(new):
         return True
@@ -222,14 +224,14 @@ def _same_key(olds: dict[str, Any], news: dict[str, Any]) -> bool:
 
 def _issued(key: ProvisionedKey) -> dict[str, Any]:
     """The outputs that a key brings, in the order of ISSUED."""
-    from .keys import ACTIVE
+    from ..provisioning.verify import ACTIVE
 
     return dict(zip(ISSUED, (key.api_key, key.fingerprint, ACTIVE), strict=True))
 
 
 def _check_adopted(settings: Settings, inputs: dict[str, Any]) -> None:
     """Raise InvalidInput when the key to adopt cannot be a user's."""
-    from . import keys
+    from ..provisioning import verify as keys
 
     if not contains_unknowns(inputs[ADOPTED]):
         keys.checked_key(settings, inputs[ADOPTED])

@@ -8,11 +8,11 @@ from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import TypeVar
 
-from .client import Client
-from .database import check_creatable
-from .ledger import Ledger
-from .retries import Outage, Pace
-from .settings import Settings
+from ..api.client import Client
+from ..api.retries import Outage, Pace
+from ..ledger.ledger import Ledger
+from ..ledger.sqlite.database import check_creatable
+from ..settings import Settings
 
 T = TypeVar("T")
 

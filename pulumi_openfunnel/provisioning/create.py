@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .answers import CreatedUser, believe
-from .errors import (
+from ..api.answers import CreatedUser, believe
+from ..api.retries import persist
+from ..errors import (
     AnotherEndUser,
     AnswerNotBelieved,
     InProgress,
@@ -19,14 +20,13 @@ from .errors import (
     ProvisioningError,
     Stopped,
 )
-from .intents import Intent, Unrecorded, shared_key
-from .keys import REVOKED, SHOW, ProvisionedKey, as_answer, checked_key, open_row, verify
-from .ledger import Identity, Ledger, Row, Status
-from .operation import SILENT, Operation
-from .retries import persist
-from .sealing import Seal, seals
-from .settings import API_KEY, Settings
-from .shared import client_of, known_ledger, ledger_at, pace_of
+from ..ledger.ledger import Identity, Ledger, Row, Status
+from ..ledger.sealing import Seal, seals
+from ..operation import SILENT, Operation
+from ..settings import API_KEY, Settings
+from .connections import client_of, known_ledger, ledger_at, pace_of
+from .intent import Intent, Unrecorded, shared_key
+from .verify import REVOKED, SHOW, ProvisionedKey, as_answer, checked_key, open_row, verify
 
 _LOOK = 0.5  # seconds between two looks at what another run does
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ...errors import LedgerUnusable
 from . import database
-from .errors import LedgerUnusable
 
 _GATHERING = 0.002  # seconds in which other threads may join a commit, when they did so the last time
 
