@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import pulumi
 from pulumi.runtime.settings import get_monitor
@@ -45,12 +46,16 @@ class Program:
         failures: lines that the run ends with.
         started: when it began, in seconds since the epoch.
         told: what the program was told once and is not told again.
+        failing: the tasks that wait for the end, to fail then.
+        rest: what they wait for together.
     """
 
     claims: dict[tuple[str, str], Holder] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     started: float = field(default_factory=time.time)
     told: set[str] = field(default_factory=set)
+    failing: WeakSet[asyncio.Task[Any]] = field(default_factory=WeakSet)
+    rest: asyncio.Task[None] | None = None
 
     @staticmethod
     def current() -> Program:

@@ -1,0 +1,45 @@
+"""Which proxy of the environment a request goes through: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY.
+
+httpx reads them, too, but fails on NO_PROXY entries that curl, Go and pip take (IPv6 ranges, brackets).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+from pulumi_openfunnel.base_url import is_loopback
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy for requests to a URL, itself a URL; None when they go there directly.
+
+    Args:
+        url: scheme, host and port. What goes to this machine itself never goes through a proxy.
+    """
+    target = urlsplit(url)
+    host = target.hostname or ""
+    proxies = getproxies()
+    if is_loopback(host) or _is_excepted(host, target.port, proxies.get("no", "")):
+        return None
+    proxy = proxies.get(target.scheme) or proxies.get("all")
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+
+
+def _is_excepted(host: str, port: int | None, no_proxy: str) -> bool:
+    """Whether NO_PROXY names a host. An entry that cannot be read names none."""
+    return any(_names(entry.strip().lower(), host, port) for entry in no_proxy.split(","))
+
+
+def _names(entry: str, host: str, port: int | None) -> bool:
+    if entry == "*":
+        return True
+    name, _, its_port = entry.rpartition(":")
+    if its_port.isdigit() and (":" not in name or name.endswith("]")):  # not a part of an IPv6 address
+        return port == int(its_port) and _names(name, host, None)
+    name = entry.strip("[]").lstrip(".")
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host) in ipaddress.ip_network(name.replace("[", "").replace("]", ""), strict=False)
+    return bool(name) and f".{host}".endswith(f".{name}")
