@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -12,11 +13,6 @@ SUBADDRESS = "subaddress"
 EMAIL_MAPPINGS = (PREFIX, SUBADDRESS)
 ADVICE = "Give one address, such as bob@b.com."
 
-# Addresses that need no validator: a subset of what it accepts, in the spelling that it gives.
-_PLAIN = re.compile(
-    r"(?=[^@]{1,64}@)[a-z0-9_+-]+(\.[a-z0-9_+-]+)*@([a-z0-9](?!.?-?--)([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}",
-    re.ASCII,
-)
 _SPECIAL = frozenset({"arpa", "example", "invalid", "local", "localhost", "onion", "test"})
 _MAX_PLAIN = 200
 
@@ -54,7 +50,7 @@ def parse(text: object) -> Address:
     if not isinstance(text, str):
         raise InvalidInput("email", "email: not text.", ADVICE)
     plain = text.strip().lower() if text.isascii() else ""  # lower() makes an ASCII k of a Kelvin sign
-    if _PLAIN.fullmatch(plain) and plain.rpartition(".")[2] not in _SPECIAL and len(plain) < _MAX_PLAIN:
+    if _plain().fullmatch(plain) and plain.rpartition(".")[2] not in _SPECIAL and len(plain) < _MAX_PLAIN:
         local, _, domain = plain.rpartition("@")
         return Address(local, domain, domain)
     import email_validator
@@ -68,6 +64,15 @@ def parse(text: object) -> Address:
     else:
         return Address(found.local_part.lower(), found.domain.lower(), (found.ascii_domain or found.domain).lower())
     raise InvalidInput("email", problem, ADVICE)
+
+
+@functools.cache
+def _plain() -> re.Pattern[str]:
+    """Addresses that need no validator: a subset of what it accepts, in the spelling that it gives."""
+    return re.compile(
+        r"(?=[^@]{1,64}@)[a-z0-9_+-]+(\.[a-z0-9_+-]+)*@([a-z0-9](?!.?-?--)([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}",
+        re.ASCII,
+    )
 
 
 def normalize(text: object) -> object:
