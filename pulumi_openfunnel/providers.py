@@ -74,3 +74,13 @@ class ProvisionedUsersShardProvider(_Provider):
         from .dynamic.shard import ShardVerbs
 
         return ShardVerbs(PROCESS)
+
+
+class ProvisionedUsersMembersProvider(_Provider):
+    """The members of a roster: who they are, and which shard holds whom."""
+
+    def _verbs(self) -> Verbs:
+        from .dynamic.members import MembersVerbs
+        from .dynamic.process import PROCESS
+
+        return MembersVerbs(PROCESS)

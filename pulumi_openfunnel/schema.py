@@ -6,9 +6,12 @@ both ends: a thousand users are tens of thousands of entries. A document, which 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from typing import Any
+
+# A ProvisionedUser
 
 USER_INPUTS = ("email", "prefix", "email_mapping", "orchestrator")
 """What the program gives for one user, but for the key of one that is adopted."""
@@ -25,17 +28,54 @@ REPLACING = frozenset({"internal_email", "orchestrator"})
 ISSUED = ("api_key", "key_fingerprint", "key_status")
 """What create brings and every later verb keeps."""
 
-SHARD_INPUTS = ("roster", "emails", "prefixes", "existing_api_keys", "email_mapping", "orchestrator", "internal_emails")
-"""What a roster gives to a shard, and what check computes: ``internal_emails``, by email."""
+LABEL = "secret_name"
+"""What messages call a user whose address is a secret: the resource's name, given only then."""
 
-SHARD_OUTPUTS = ("users", "api_keys", "failed", "tried", "roster", "orchestrator")
-"""``users``, ``api_keys`` (secret) and ``failed`` are by email; ``tried`` tells when a verb got keys last, in seconds since
-the epoch (``at``), and of how many ``users``."""
+# The members of a roster
+
+MEMBERS_INPUTS = (
+    "roster",
+    "emails",
+    "late_emails",
+    "prefixes",
+    "aliases",
+    "email_mapping",
+    "orchestrator",
+    "max_removals",
+    "protected",
+    "secret",
+    "placed",
+)
+"""What a roster gives to its members resource, and what check computes: ``placed``.
+
+``emails`` is a document: an object of id to address, or a list of addresses; null where the address is an output, which
+``late_emails`` holds by id or position.
+"""
+
+PLACED = "placed"
+"""By id: ``email``, ``internal_email``, ``shard`` and, where the program names one, ``alias``."""
+
+# A shard
+
+SHARDS = 32
+"""Part of every URN, so it never changes once released; what speaks for more and for fewer: docs/performance.md."""
+
+SHARD_INPUTS = ("roster", "members", "existing_api_keys", "orchestrator", "secret")
+"""What a roster gives to a shard: ``members`` and ``existing_api_keys`` (secret) are by id."""
+
+SHARD_OUTPUTS = ("users", "api_keys", "failed", "tried", "applied", "roster", "orchestrator", "secret")
+"""``users``, ``api_keys`` (secret) and ``failed`` are by id; ``tried`` tells in which operation keys were got last
+(``engine``, its address), and of how many ``users``; ``applied`` is a digest of the inputs that all came true."""
 
 DOCUMENTS = frozenset(
-    {"emails", "prefixes", "existing_api_keys", "internal_emails", "users", "api_keys", "failed", "tried"},
+    {"emails", "prefixes", "aliases", "placed", "members", "existing_api_keys", "users", "api_keys", "failed", "tried"}
 )
-"""Those properties of a shard that are documents."""
+"""Those properties of members and shards that are documents."""
+
+
+def shard_of(id_: str) -> int:
+    """The shard that a member's id hashes to."""
+    return int.from_bytes(hashlib.sha256(id_.encode()).digest()[:4], "big") % SHARDS
 
 
 def load(document: Any) -> Any:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 SHOWN = 10  # names in a line
 
 
-def names(of: Sequence[str]) -> str:
+def names(of: Sequence[str], between: str = ", ") -> str:
     """Names behind one another: ``a, b and 3 more``."""
     more = f" and {len(of) - SHOWN} more" if len(of) > SHOWN else ""
-    return ", ".join(of[:SHOWN]) + more
+    return between.join(of[:SHOWN]) + more
 
 
 def sentences(of: Sequence[str], shown: int = SHOWN) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
+import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 from pulumi import contains_unknowns
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
-from pulumi.output import UNKNOWN
 
+from .. import wording
 from ..errors import (
     CredentialsRefused,
     InvalidSetting,
@@ -21,10 +21,12 @@ from ..errors import (
 )
 from ..provisioning import preflight, release, users
 from ..provisioning.connections import Caller
-from ..provisioning.keys import ACTIVE, EndUser, Failed, Held, ProvisionedKey
-from ..schema import DOCUMENTS, SHARD_INPUTS, dump, load, pick
+from ..provisioning.keys import EndUser, Failed, Held, ProvisionedKey
+from ..schema import SHARD_INPUTS, pick
 from . import checks
+from .envelope import secrets
 from .process import Process, Verbs
+from .shard_state import Outcome, Plan, applied, closed, held, opened, plan
 
 
 class ShardVerbs(Verbs):
@@ -40,117 +42,118 @@ class ShardVerbs(Verbs):
         self._many = process.many
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Check every address; compute the internal emails."""
-        inputs = opened(pick(news, SHARD_INPUTS))
-        if any(contains_unknowns(inputs.get(name)) for name in ("emails", "prefixes", "email_mapping", "orchestrator")):
-            return CheckResult(closed(inputs | {"internal_emails": UNKNOWN}), [])
-        try:
-            caller = self._caller(inputs)
-            inputs["internal_emails"] = checks.internal_emails(inputs, caller.settings.domain)
-            checks.check_new(self._session, caller, opened(olds).get("internal_emails") or {}, inputs)
-        except OpenFunnelError as error:
-            return CheckResult({}, [CheckFailure("", str(error))])
-        return CheckResult(closed(inputs), [])
+        """Look at what would fail for members that are new. Nothing is looked at when nothing changed."""
+        inputs = pick(news, SHARD_INPUTS)
+        if inputs != pick(olds, SHARD_INPUTS) and not contains_unknowns(inputs.get("members")):
+            try:
+                checks.check_new(self._session, opened(olds), opened(inputs), self._many)
+            except OpenFunnelError as error:
+                return CheckResult({}, [CheckFailure("", str(error))])
+        return CheckResult(_secret_inputs(inputs), [])
 
     def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:  # noqa: ARG002 - the engine's
-        """Compare users by what they are, not by how the roster spells them; those that failed are tried again."""
+        """Compare members by what they are and not by their ids; those that failed are tried again."""
+        if contains_unknowns(news):
+            return DiffResult(changes=True, replaces=[], delete_before_replace=False)
+        if olds.get("applied") == applied(news):
+            return DiffResult(changes=False, replaces=[], delete_before_replace=False)
         olds, news = opened(olds), opened(news)
-        if olds.get("failed") and not contains_unknowns(news):
-            checks.check_retried(self._session, olds["failed"], news)
-        replaces = ["orchestrator"] if olds.get("orchestrator") != news.get("orchestrator") else []
-        changes = bool(replaces) or contains_unknowns(news) or bool(olds.get("failed")) or _moves(olds, news)
-        return DiffResult(changes=changes, replaces=replaces, delete_before_replace=False)
+        planned = plan(olds, news)
+        again = [id_ for id_ in planned.missing if id_ in (olds.get("failed") or {})]
+        if again and not self._session.refreshes:
+            checks.check_retried(self._session, news, again, self._many)
+            count = f"{len(again)} that failed before {'is' if len(again) == 1 else 'are'} tried again"
+            self._many.info(news["roster"], f"{count}{_named(again, news)}.")
+        return DiffResult(changes=planned.changes or bool(again), replaces=[], delete_before_replace=False)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Get every user's key."""
+        """Get every member's key."""
         with self._process.summary.verb():
-            return CreateResult(props["roster"], closed(self._provisioned({}, opened(props))))
+            return CreateResult(props["roster"], self._settled({}, props))
 
     def read(self, id: str, props: dict[str, Any]) -> ReadResult:
         """Try every user's key; what is not known leaves the state as it is."""
         self._session.refreshes = True
         outs = opened(props)
         with self._process.summary.verb():
-            outs["users"] = self._session.of_each(outs["users"], lambda email: self._seen(email, outs))
-        internal_emails = {email: user["internal_email"] for email, user in outs["users"].items()}
-        inputs = {"emails": sorted(internal_emails), "internal_emails": internal_emails}
-        inputs |= pick(props, ("roster", "orchestrator"))
-        return ReadResult(id, closed(outs), closed(inputs))
+            outs["users"] = self._session.of_each(outs["users"], lambda id_: self._seen(id_, outs))
+        return ReadResult(id, _closed_outputs(outs, secret=bool(outs.get("secret"))))
 
     def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:  # noqa: ARG002 - the engine's
-        """Get the keys of users that are new or failed before; forget those that left."""
-        olds, news = opened(olds), opened(news)
+        """Get the keys of members that are new or failed before; forget those that left."""
         with self._process.summary.verb():
-            outs = self._provisioned(olds, news)
-            for email, user in olds["users"].items():
-                if outs["users"].get(email, {}).get("internal_email") != user["internal_email"]:
-                    self._let_go(email, olds, outs)
-            return UpdateResult(closed(outs))
+            return UpdateResult(self._settled(olds, news))
 
     def delete(self, id: str, props: dict[str, Any]) -> None:  # noqa: ARG002 - the engine's
-        """Release every key into the ledger."""
+        """Release every key."""
         props = opened(props)
         with self._process.summary.verb():
-            for email in props.get("users") or {}:
-                release.let_go(self._session, _held(email, props), self._many)
+            for id_ in props.get("users") or {}:
+                release.let_go(self._session, held(id_, props), self._many)
 
-    def _caller(self, inputs: dict[str, Any]) -> Caller:
-        return self._session.caller(inputs.get("orchestrator"), self._many)
+    def _settled(self, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+        """The outputs: what the old ones hold already, what could be got of the rest; without those that left."""
+        digest, olds, news = applied(news), opened(olds), opened(news)
+        planned = plan(olds, news)
+        outcome = Outcome(olds, news, planned)
+        caller = self._caller(news)
+        moved = self._session.of_each(planned.moved, lambda id_: self._kept(caller, olds, news, planned, id_))
+        outcome.moved(moved)
+        outcome.came(self._session.of_each(planned.missing, lambda id_: self._got(caller, news, id_)))
+        for id_ in outcome.leaving:
+            try:
+                release.let_go(self._session, held(id_, olds), self._many)
+            except LedgerUnusable as error:
+                outcome.stays(id_, f"stays in the state, which keeps its key: {error}")
+        tried = {"engine": sys.argv[-1], "users": len(planned.missing)}
+        done = {} if outcome.outs["failed"] else {"applied": digest}
+        return _closed_outputs(outcome.outs | {"tried": tried} | done, secret=bool(news.get("secret")))
 
-    def _provisioned(self, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
-        """The outputs: what the old ones hold already, and what could be got of the rest."""
-        users_, api_keys, wanted = olds.get("users") or {}, olds.get("api_keys") or {}, news["internal_emails"]
-        missing = [
-            email
-            for email, internal_email in wanted.items()
-            if users_.get(email, {}).get("internal_email") != internal_email or _brings(email, olds, news)
-        ]
-        came = self._session.of_each(missing, self._getting(news))
-        outs: dict[str, Any] = {"users": {}, "api_keys": {}, "failed": {}}
-        outs["tried"] = {"at": time.time(), "users": len(missing)}
-        for email in wanted:
-            key = came.get(email)
-            if isinstance(key, Failed):
-                stays = " The user and key that were there before stay." if email in users_ else ""
-                outs["failed"][email] = f"{key.reason}{stays}"
-            if isinstance(key, ProvisionedKey):
-                outs["users"][email], outs["api_keys"][email] = _user(wanted[email], key), key.api_key
-            elif email in users_:
-                outs["users"][email], outs["api_keys"][email] = users_[email], api_keys[email]
-        return outs | pick(news, ("roster", "orchestrator"))
-
-    def _getting(self, news: dict[str, Any]) -> Callable[[str], ProvisionedKey | Failed]:
-        """How one user's key, or the reason why there is none, is got."""
-        caller: Caller | InvalidSetting
+    def _caller(self, news: dict[str, Any]) -> Caller | InvalidSetting:
+        """Who asks, or why nobody can: the same for everybody."""
         try:
-            caller = self._caller(news)
+            caller = self._session.caller(news.get("orchestrator"), self._many)
             preflight.warn_of_ledger(self._session, caller)
         except InvalidSetting as error:
-            caller = error  # the same for everybody
+            return error
+        return caller
 
-        def get(email: str) -> ProvisionedKey | Failed:
-            key = self._got(caller, news, email)
-            self._process.summary.settled(news["roster"], failed=isinstance(key, Failed))
-            return key
-
-        return get
-
-    def _got(self, caller: Caller | InvalidSetting, news: dict[str, Any], email: str) -> ProvisionedKey | Failed:
+    def _kept(
+        self, caller: Caller | InvalidSetting, olds: dict[str, Any], news: dict[str, Any], planned: Plan, id_: str
+    ) -> Failed | None:
+        """Keep the user and key of a member whose address changed; why it could not be."""
+        old, email = held(planned.same[id_], olds), news["members"][id_]["email"]
         try:
-            return self._get(caller, news, email)
+            if isinstance(caller, InvalidSetting):
+                raise caller
+            users.keep(caller, old, email)
+        except OpenFunnelError as error:
+            return Failed(error.reason if isinstance(error, ProvisioningError) else str(error))
+        users.warn_of_move(self._many, old, email)
+        return None
+
+    def _got(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Failed:
+        key = self._attempt(caller, news, id_)
+        self._process.summary.settled(news["roster"], failed=isinstance(key, Failed))
+        return key
+
+    def _attempt(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Failed:
+        try:
+            return self._get(caller, news, id_)
         except ProvisioningError as error:
             return Failed(error.reason)
         except OpenFunnelError as error:
             return Failed(str(error))
         except Exception as error:  # noqa: BLE001 - shown; the others' keys are not to be lost with it
-            self._session.operation.warn(email, traceback.format_exc())
+            self._session.operation.warn(id_, traceback.format_exc())
             return Failed(f"{type(error).__name__}: a defect of pulumi-openfunnel, see the warning.")
 
-    def _get(self, caller: Caller | InvalidSetting, news: dict[str, Any], email: str) -> ProvisionedKey | Failed:
+    def _get(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Failed:
         if isinstance(caller, InvalidSetting):
             raise caller
-        user = EndUser(email, news["internal_emails"][email])
-        existing_api_key, refused = (news.get("existing_api_keys") or {}).get(email), self._session.refused
+        member = news["members"][id_]
+        user = EndUser(member["email"], member["internal_email"])
+        existing_api_key, refused = (news.get("existing_api_keys") or {}).get(id_), self._session.refused
         if existing_api_key is None and caller.settings in refused:
             return Failed(refused[caller.settings])
         try:
@@ -160,68 +163,24 @@ class ShardVerbs(Verbs):
                 refused[caller.settings] = error.reason
             raise
 
-    def _seen(self, email: str, props: dict[str, Any]) -> dict[str, str]:
+    def _seen(self, id_: str, props: dict[str, Any]) -> dict[str, str]:
         """A user with its key's status as it is now."""
-        user: dict[str, str] = props["users"][email]
-        seen = users.seen(self._session, _held(email, props), self._many)
+        user: dict[str, str] = props["users"][id_]
+        seen: Held = users.seen(self._session, held(id_, props), self._many)
         return user if seen.status is None else user | {"key_status": seen.status}
 
-    def _let_go(self, email: str, olds: dict[str, Any], outs: dict[str, Any]) -> None:
-        """Release a user that the roster lost, or has under another internal email now.
 
-        One whose key the ledger does not take stays in the state; what came in its place waits in the ledger.
-        """
-        try:
-            release.let_go(self._session, _held(email, olds), self._many)
-        except LedgerUnusable as error:
-            outs["users"][email], outs["api_keys"][email] = olds["users"][email], olds["api_keys"].get(email)
-            who = olds["users"][email]["internal_email"]
-            outs["failed"][email] = f"{who} stays in the state, which keeps its key: {error}"
+def _named(ids: list[str], news: Mapping[str, Any]) -> str:
+    """The ids, where they may be shown."""
+    hidden = news.get("secret") and any(news["members"][id_]["email"] == id_ for id_ in ids)
+    return "" if hidden else f" ({wording.names(sorted(ids))})"
 
 
-def opened(props: dict[str, Any]) -> dict[str, Any]:
-    """A shard's properties with the documents' values; what is unknown stays so."""
-    return {name: load(value) if name in DOCUMENTS else value for name, value in props.items()}
+def _secret_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
+    inputs = secrets(inputs, "existing_api_keys")
+    return secrets(inputs, "members") if inputs.get("secret") else inputs
 
 
-def closed(props: dict[str, Any]) -> dict[str, Any]:
-    """The same, the other way round."""
-    return {
-        name: dump(value) if name in DOCUMENTS and not contains_unknowns(value) else value
-        for name, value in props.items()
-    }
-
-
-def _moves(olds: dict[str, Any], news: dict[str, Any]) -> bool:
-    """Whether users come or go, or get another key."""
-    have = {email: user["internal_email"] for email, user in olds["users"].items()}
-    return have != news["internal_emails"] or any(_brings(email, olds, news) for email in have)
-
-
-def _brings(email: str, olds: dict[str, Any], news: dict[str, Any]) -> bool:
-    """Whether the program brings another key than the one that is stored."""
-    existing_api_key = (news.get("existing_api_keys") or {}).get(email)
-    stored = email in (olds.get("users") or {})
-    return stored and users.brings_another_key(_held(email, olds), existing_api_key)
-
-
-def _held(email: str, props: dict[str, Any]) -> Held:
-    """One user as the state holds it."""
-    user = props["users"][email]
-    return Held(
-        user=EndUser(email, user["internal_email"]),
-        id=user["id"],
-        api_key=(props.get("api_keys") or {}).get(email),
-        fingerprint=user.get("key_fingerprint"),
-        status=user.get("key_status"),
-        orchestrator=props.get("orchestrator"),
-    )
-
-
-def _user(internal_email: str, key: ProvisionedKey) -> dict[str, str]:
-    return {
-        "id": key.id,
-        "internal_email": internal_email,
-        "key_fingerprint": key.fingerprint,
-        "key_status": ACTIVE,
-    }
+def _closed_outputs(outs: dict[str, Any], *, secret: bool) -> dict[str, Any]:
+    outs = secrets(closed(outs), "api_keys")
+    return secrets(outs, "users", "failed") | {"secret": True} if secret else outs

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
 
 import pulumi
-from pulumi.runtime.settings import get_monitor
+from pulumi.runtime.settings import get_engine, get_monitor
 
 # The settings that hold provisioner keys, and how each is made a secret.
 _KEYS = {
@@ -24,15 +25,24 @@ class Holder(NamedTuple):
     Attributes:
         parent: the URN of the resource's parent; None without one.
         name: the resource's name.
-        email: the end user's address, where one resource stands for many.
+        shown: what messages call the member, where one resource stands for many; None for a secret.
+        member: its id.
     """
 
     parent: str | None
     name: str
-    email: str | None = None
+    shown: str | None = None
+    member: str | None = None
 
     def __str__(self) -> str:
-        return f'"{self.name}"' + (f" ({self.email})" if self.email is not None else "")
+        return f'"{self.name}"' + (f" ({self.shown})" if self.shown is not None else "")
+
+
+class Claim(NamedTuple):
+    """Who stands for a user, and which end user it is."""
+
+    holder: Holder
+    email: str
 
 
 class Program:
@@ -41,36 +51,56 @@ class Program:
     Attributes:
         claims: by base URL and internal email, who stands for that user.
         failures: lines that the run ends with.
-        started: when it began, in seconds since the epoch.
+        engine: the engine's address, which no other run on this machine has at the time; None where there is none.
         failing: the tasks that wait for the end, to fail then.
         rest: what they wait for together.
     """
 
     def __init__(self) -> None:
-        self.claims: dict[tuple[str, str], Holder] = {}
+        self.claims: dict[tuple[str, str], Claim] = {}
         self.failures: list[str] = []
-        self.started = time.time()
+        self.engine = engine_address()
+        self._started = time.monotonic()
         self.failing: WeakSet[asyncio.Task[Any]] = WeakSet()
         self.rest: asyncio.Task[None] | None = None
         self._told: set[str] = set()
+
+    @property
+    def seconds(self) -> float:
+        """How long it has run."""
+        return time.monotonic() - self._started
 
     @staticmethod
     def current() -> Program:
         """The program that runs now: one for each connection to an engine's (or the mocks') resource monitor."""
         return _programs.setdefault(get_monitor(), Program())
 
-    def claim(self, destination: tuple[str, str], internal_email: str, holder: Holder) -> None:
+    def claim(
+        self, destination: tuple[str, str], internal_email: str, holder: Holder, email: str, *, secret: bool = False
+    ) -> None:
         """Let a declaration stand for its user, when no other one does.
+
+        Args:
+            destination: the base URL and the domain.
+            internal_email: the user.
+            holder: the declaration.
+            email: the end user's address, normalized.
+            secret: whether no message may show an address.
 
         Raises:
             pulumi.RunError: naming both and the ways out.
         """
-        claimed_by = self.claims.setdefault((destination[0], internal_email), holder)
-        if claimed_by != holder:
-            raise pulumi.RunError(
-                f"{claimed_by} and {holder} both map to {internal_email}. "
-                'Set prefix on one, or email_mapping="subaddress".'
-            )
+        claim = Claim(holder, email)
+        first = self.claims.setdefault((destination[0], internal_email), claim)
+        if first.holder == holder:
+            return
+        if first.email == email:
+            shown = "" if secret else f", {email}"
+            raise pulumi.RunError(f"{first.holder} and {holder} are the same address{shown}. Remove one.")
+        user = "one internal email" if secret else internal_email
+        raise pulumi.RunError(
+            f'{first.holder} and {holder} both map to {user}. Set prefix on one, or email_mapping="subaddress".'
+        )
 
     def tells(self, what: str) -> bool:
         """Whether the program is to be told of this: the first time only."""
@@ -91,6 +121,20 @@ class Program:
                     f"{setting} holds a key in the clear in the stack's config, and so in its state. "
                     f"Run: {command}, and have OpenFunnel replace the key."
                 )
+
+
+def engine_address() -> str | None:
+    """The engine's address as this program was given it, host and port; its provider is given the same.
+
+    The language host starts a program with ``--engine``. A program of the Automation API runs in its caller's process, and
+    its address is told by the channel that the SDK made, which is an internal of grpc.
+    """
+    argv = sys.orig_argv
+    if "--engine" in argv:
+        return argv[argv.index("--engine") + 1]
+    channel = getattr(getattr(get_engine(), "Log", None), "_channel", None)
+    target = getattr(channel, "target", None)
+    return target().decode().rpartition("/")[2] if callable(target) else None
 
 
 def destination(orchestrator: str | None) -> tuple[str, str]:

@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any
 
 import pulumi
 
-from .. import emails as addresses
-from ..errors import InvalidInput
+from .. import schema
+from ..schema import SHARDS, shard_of
 from . import inputs
 from .claims import Holder, Program, destination, parent_of
 from .failing import fail
+from .member import RosterUser
 from .opaque import Opaque, merged, together, unknown
-from .shards import SHARDS, ByShard, Shard, emails_of, keys_of, prefixes_of, secret, shard_of
+from .shards import Members, Shard, by_shard
 from .user import refuse_import
 from .verdict import verdict
+
+Emails = Mapping[str, pulumi.Input[str]] | Mapping[int, pulumi.Input[str]] | Iterable[pulumi.Input[str]]
+"""Addresses by an id of the program's own, or addresses alone."""
 
 
 class ProvisionedUsers(pulumi.ComponentResource):
     """Many API-only OpenFunnel users, for those who hand out keys as one document or by other means.
 
-    Order and duplicates of the addresses do not matter. Adding one asks for that user alone; taking one away forgets
-    its key, with a warning that the user lives on. Users that fail do not lose those that succeed: the state keeps the
-    latter, what reads their keys is created, then the update fails, and the next one tries the rest alone.
+    A member is who its id says: with a mapping, ``team["cust-17"]``. With an iterable the address is the id, in any
+    spelling. Adding one asks for that user alone; taking one away forgets its key, with a warning that the user lives on.
+    Users that fail do not lose those that succeed: the state keeps the latter, what reads their keys is created, then the
+    update fails, and the next one tries the rest alone.
 
     Args:
         name: the roster's name in the program.
-        emails: the end users' addresses.
-        prefixes: for single addresses, the whole local part of the internal email.
-        existing_api_keys: for single addresses, the key of a user that exists already; see ``ProvisionedUser``.
+        emails: the end users' addresses: a mapping from an id of your own (text or an integer), or any iterable. Order and
+            duplicates do not matter. Addresses, or all of it, may be outputs.
+        prefixes: by id, the whole local part of the internal email.
+        existing_api_keys: by id, the key of a user that exists already; see ``ProvisionedUser``.
+        aliases: by id, the id that the same member had before. Not needed where address and internal email stay.
         email_mapping: ``"prefix"`` or ``"subaddress"``, for all; see ``ProvisionedUser``.
         orchestrator: the name of one of ``openfunnel:orchestrators``, for all.
-        opts: the usual resource options.
+        max_removals: so many users one update may remove; without it 10, or a tenth of the roster if that is more.
+        opts: the usual resource options. With ``protect`` nobody is removed.
 
     Raises:
         pulumi.RunError: when addresses cannot be used, naming them; the update fails with one, too, when another
@@ -46,11 +53,13 @@ class ProvisionedUsers(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        emails: pulumi.Input[Sequence[pulumi.Input[str]]],
+        emails: pulumi.Input[Emails],
         prefixes: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         existing_api_keys: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        aliases: Mapping[str, str] | None = None,
         email_mapping: pulumi.Input[str] | None = None,
         orchestrator: pulumi.Input[str] | None = None,
+        max_removals: int | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         refuse_import("ProvisionedUsers", name, opts)
@@ -58,181 +67,226 @@ class ProvisionedUsers(pulumi.ComponentResource):
         self._name = name
         self._program = Program.current()
         self._program.warn_of_plain_key()
-        self._emails = inputs.known(name, emails)
-        given = pulumi.Output.from_input(emails if self._emails is None else None)
-        made_of = together([given, *map(pulumi.Output.from_input, (prefixes, email_mapping, orchestrator))])
-        by_shard: pulumi.Output[Opaque] = made_of.apply(lambda found: self._claimed(opts, *found.value))
-        self._by_shard = by_shard
-        adopted = self._adopted(existing_api_keys, by_shard)
-        numbers = range(SHARDS) if self._emails is None else sorted({shard_of(email) for email in self._emails})
-        self._shards = {
-            number: Shard(
-                f"{name}-{number:02}",
-                {
-                    "roster": name,
-                    "emails": by_shard.apply(partial(emails_of, number)),
-                    "prefixes": None if prefixes is None else by_shard.apply(partial(prefixes_of, number)),
-                    "existing_api_keys": secret(adopted, partial(keys_of, number)),
-                    "email_mapping": email_mapping,
-                    "orchestrator": orchestrator,
-                },
-                pulumi.ResourceOptions(parent=self, depends_on=opts.depends_on if opts is not None else None),
-            )
-            for number in numbers
+        self._given = inputs.Given(name, emails)
+        self._made_of: dict[str, Any] = {
+            "prefixes": prefixes,
+            "email_mapping": email_mapping,
+            "orchestrator": orchestrator,
         }
+        members = self._members(opts, aliases, max_removals)
+        self._placed: pulumi.Output[Opaque] = members.placed.apply(partial(self._claimed, opts))
+        self._shards = self._split(opts, existing_api_keys, orchestrator)
         self._verdict: pulumi.Output[None] = self._of_shards("tried_now").apply(self._judge)
         self.register_outputs({})
 
     @cached_property
     def users(self) -> pulumi.Output[dict[str, dict[str, str]]]:
-        """By email: ``id``, ``internal_email``, ``key_fingerprint``, ``key_status``."""
-        return self._of_shards("opened_users").apply(merged)
+        """By id: ``id``, ``email``, ``internal_email``, ``key_fingerprint``, ``key_status``."""
+        return self._by_id("opened_users")
 
     @cached_property
     def api_keys(self) -> pulumi.Output[dict[str, str]]:
-        """By email, the user's key; a secret."""
-        return pulumi.Output.secret(self._of_shards("opened_keys").apply(merged))
+        """By id, the user's key; a secret."""
+        return pulumi.Output.secret(self._by_id("opened_keys"))
 
     @cached_property
     def failed(self) -> pulumi.Output[dict[str, str]]:
-        """By email, why the user is not there."""
-        return self._of_shards("opened_failed").apply(merged)
+        """By id, why the user is not there."""
+        return self._by_id("opened_failed")
 
-    def __getitem__(self, email: str) -> RosterUser:
-        """One user, with the outputs of a ``ProvisionedUser``; case does not matter.
+    def __getitem__(self, key: str | int) -> RosterUser:
+        """One user, with the outputs of a ``ProvisionedUser``.
 
         Raises:
-            KeyError: when the roster's addresses are known and this is none of them, with those that are near.
+            KeyError: when the roster's ids are known and this is none of them, with those that are near.
         """
-        try:
-            found = str(addresses.parse(email))
-        except InvalidInput as error:
-            raise KeyError(str(error)) from None
-        if self._emails is None:
-            known = self._by_shard.apply(partial(self._look_for, found))
-        elif found in self._emails:
-            known = None
-        else:
-            raise KeyError(inputs.missing(self._name, found, self._emails))
-        return RosterUser(found, self._name, self._program, self._shards[shard_of(found)], known)
+        id_, ids = self._given.id_of(key), self._given.ids
+        if ids is not None and id_ not in ids:
+            raise KeyError(inputs.missing(self._name, id_, ids))
+        return RosterUser(id_, partial(self._read, id_))
 
-    def _look_for(self, email: str, by_shard: Opaque) -> Any:
-        """Fail, at the end, when addresses that are known only now do not have this one."""
-        if email in by_shard.value[shard_of(email)][0]:
-            return None
-        emails = [each for shard in by_shard.value.values() for each in shard[0]]
-        line = f"{inputs.missing(self._name, email, emails)}."
+    def __len__(self) -> int:
+        """How many members there are; a TypeError where addresses are outputs."""
+        return len(self._given.known_ids)
+
+    def __iter__(self) -> Iterator[str]:
+        """The ids; a TypeError where addresses are outputs."""
+        return iter(self._given.known_ids)
+
+    def __contains__(self, key: object) -> bool:
+        """Whether there is such a member; a TypeError where addresses are outputs."""
+        return self._given.id_of(key) in self._given.known_ids
+
+    def __bool__(self) -> bool:
+        """A roster is one, with or without members."""
+        return True
+
+    def _members(
+        self, opts: pulumi.ResourceOptions | None, aliases: Mapping[str, str] | None, max_removals: int | None
+    ) -> Members:
+        """The resource that checks every address and places every member."""
+        opts = opts or pulumi.ResourceOptions()
+        given = self._given
+        props = {
+            "roster": self._name,
+            "emails": given.document,
+            "late_emails": given.late or None,
+            "prefixes": _document(self._made_of["prefixes"]),
+            "aliases": schema.dump({str(new): str(old) for new, old in (aliases or {}).items()} or None),
+            "max_removals": max_removals,
+            "protected": True if getattr(self, "_protect", opts.protect) else None,
+            "secret": asyncio.ensure_future(given.is_secret()) if given.late or given.whole is not None else None,
+        }
+        ignored = [name for name in opts.ignore_changes or [] if name in schema.MEMBERS_INPUTS]
+        return Members(
+            f"{self._name}-members",
+            self._made_of | props,
+            pulumi.ResourceOptions(
+                parent=self,
+                depends_on=opts.depends_on,
+                ignore_changes=[*ignored, "late_emails"] if "emails" in ignored else ignored or None,
+                additional_secret_outputs=["placed", "emails"] if opts.additional_secret_outputs else None,
+            ),
+        )
+
+    def _split(self, opts: pulumi.ResourceOptions | None, keys: Any, orchestrator: Any) -> list[Shard]:
+        """The shards, each with its members."""
+        opts = opts or pulumi.ResourceOptions()
+        members = self._placed.apply(lambda placed: Opaque(by_shard(placed.value)))
+        adopted = None if keys is None else self._adopted(keys)
+        secret = asyncio.ensure_future(self._given.is_secret()) if self._given.late or self._given.whole else None
+        hidden = [name for name in opts.additional_secret_outputs or [] if name in ("users", "failed")]
+        options = pulumi.ResourceOptions(
+            parent=self,
+            depends_on=opts.depends_on,
+            additional_secret_outputs=["api_keys", "existing_api_keys", *hidden, *(["members"] if hidden else [])],
+        )
+        shards = []
+        for number in range(SHARDS):
+            props = {"roster": self._name, "members": members.apply(partial(_of_shard, number))}
+            if adopted is not None:
+                keys_of_shard: pulumi.Output[Any] = adopted.apply(partial(_keys_of_shard, number))
+                props["existing_api_keys"] = pulumi.Output.secret(keys_of_shard)
+            if orchestrator is not None:
+                props["orchestrator"] = orchestrator
+            if secret is not None:
+                props["secret"] = secret
+            shards.append(Shard(f"{self._name}-{number:02}", props, options))
+        return shards
+
+    def _adopted(self, keys: Any) -> pulumi.Output[Opaque]:
+        """By shard, the keys to adopt; secret, when the program gave them so."""
+
+        def split(found: Opaque) -> Opaque:
+            given, placed = found.value
+            adopted: dict[int, dict[str, str]] = {}
+            for id_, key in inputs.by_id(self._given, "existing_api_keys", given, placed.value).items():
+                adopted.setdefault(placed.value[id_]["shard"], {})[id_] = key
+            return Opaque(adopted)
+
+        return together([pulumi.Output.from_input(keys), self._placed]).apply(split)
+
+    async def _claimed(self, opts: pulumi.ResourceOptions | None, document: Any) -> Opaque:
+        """By id, each member, when no other declaration stands for any of the users."""
+        orchestrator = await pulumi.Output.from_input(self._made_of["orchestrator"]).future()
+        at, parent = destination(orchestrator), await parent_of(opts)
+        placed = schema.load(document)
+        if placed is None:  # as under mocks, where nothing is checked
+            placed = await self._computed(at[1])
+        secret = await self._given.is_secret()
+        for id_, entry in placed.items():
+            holder = Holder(parent, self._name, id_ if not secret or self._given.by_id else None, id_)
+            self._program.claim(at, entry["internal_email"], holder, entry["email"], secret=bool(secret))
+        return Opaque(placed)
+
+    async def _computed(self, domain: str) -> dict[str, dict[str, Any]]:
+        """What check would compute, without a check."""
+        from ..emails import spelled
+        from .inputs import Given
+
+        whole = self._given.whole
+        given = self._given if whole is None else Given(self._name, await whole.future() or [])
+        late = {key: await pulumi.Output.from_input(email).future() for key, email in given.late.items()}
+        document = schema.load(await pulumi.Output.from_input(given.document).future())
+        entries = document.items() if isinstance(document, dict) else ((str(n), e) for n, e in enumerate(document))
+        prefixes, mapping = [
+            await pulumi.Output.from_input(self._made_of[name]).future() for name in ("prefixes", "email_mapping")
+        ]
+        placed = {}
+        for key, plain in entries:
+            email = str(plain if plain is not None else late.get(key)).strip().lower()
+            id_ = key if given.by_id else email
+            user = spelled(email, domain, prefix=(prefixes or {}).get(id_), email_mapping=mapping)
+            placed[id_] = {"email": email, "internal_email": user, "shard": shard_of(id_)}
+        return placed
+
+    def _of_shards(self, name: str) -> pulumi.Output[Opaque]:
+        """An output of every shard."""
+        return together([getattr(shard, name) for shard in self._shards])
+
+    def _by_id(self, name: str) -> pulumi.Output[dict[str, Any]]:
+        return self._of_shards(name).apply(lambda parts: self._given.keyed(merged(parts)))
+
+    def _read(self, id_: str, name: str, read: Callable[[Any], Any]) -> pulumi.Output[Any]:
+        """What is read of one member's part of its shard's values."""
+        return self._placed.apply(partial(self._read_shard, id_, name, read))
+
+    def _read_shard(self, id_: str, name: str, read: Callable[[Any], Any], placed: Opaque) -> Any:
+        entry = placed.value.get(id_)
+        if entry is not None:
+            shard = self._shards[entry["shard"]]
+            found = together([getattr(shard, name), shard.tried_now])
+            return found.apply(partial(self._read_member, id_, read))
+        if self._given.ids is not None:
+            return self._left_out(id_)
+        line = f"{inputs.missing(self._name, id_, placed.value)}."
         if line not in self._program.failures:
             self._program.failures.append(line)
         return fail(self._program)
 
-    async def _claimed(
-        self, opts: pulumi.ResourceOptions | None, given: Any, prefixes: Any, email_mapping: Any, orchestrator: Any
-    ) -> Opaque:
-        """By shard, its addresses and prefixes, when no other declaration stands for any of the users."""
-        emails = list(self._emails) if self._emails is not None else inputs.checked(self._name, given)
-        if isinstance(prefixes, Mapping):
-            prefixes = {email: prefix for email, prefix in prefixes.items() if prefix is not None}
-        prefixes = inputs.respelled(self._name, "prefixes", prefixes, emails)
-        at, parent = destination(orchestrator), await parent_of(opts)
-        by_shard: ByShard = {number: ([], {}) for number in range(SHARDS)}
-        for email in emails:
-            prefix = prefixes.get(email)
-            internal_email = addresses.spelled(email, at[1], prefix=prefix, email_mapping=email_mapping)
-            self._program.claim(at, internal_email, Holder(parent, self._name, email))
-            shard = by_shard[shard_of(email)]
-            shard[0].append(email)
-            if prefix is not None:
-                shard[1][email] = prefix
-        return Opaque(by_shard)
+    def _read_member(self, id_: str, read: Callable[[Any], Any], found: Opaque) -> Any:
+        values, tried = found.value
+        if values.value is None:
+            return None  # under mocks
+        if id_ in values.value:
+            return read(values.value[id_])
+        if id_ in tried.value.failed:
+            return fail(self._program)
+        return self._left_out(id_)
 
-    def _adopted(self, keys: Any, by_shard: pulumi.Output[Opaque]) -> pulumi.Output[Opaque] | None:
-        """By shard, the keys to adopt; secret, when the program gave them so."""
-        if keys is None:
-            return None
-
-        def split(found: Opaque) -> Opaque:
-            given, parts = found.value
-            emails = [email for shard in parts.value.values() for email in shard[0]]
-            adopted: dict[int, dict[str, str]] = {}
-            for email, key in inputs.respelled(self._name, "existing_api_keys", given, emails).items():
-                adopted.setdefault(shard_of(email), {})[email] = key
-            return Opaque(adopted)
-
-        return together([pulumi.Output.from_input(keys), by_shard]).apply(split)
-
-    def _of_shards(self, name: str) -> pulumi.Output[Opaque]:
-        """An output of every shard."""
-        return together([getattr(shard, name) for shard in self._shards.values()])
+    def _left_out(self, id_: str) -> Any:
+        if self._program.tells(f"users of {self._name} left out"):
+            pulumi.log.warn(
+                f"{self._name}: {id_} is not in the state, and this update leaves its part of the roster out: resources "
+                "that read it, or others like it, get no value. Run pulumi up without --target."
+            )
+        return unknown()
 
     async def _judge(self, found: Opaque) -> None:
         """At the end, sum up what this very update did; fail when users failed in it."""
         tried = [shard.value for shard in found.value]
-        failed = {email: reason for shard in tried for email, reason in shard.failed.items()}
+        failed = {id_: reason for shard in tried for id_, reason in shard.failed.items()}
         done = sum(shard.users for shard in tried)
         if failed:
             users = await self.users.future()  # None when a new shard was left out of this update
-            self._program.failures += verdict(self._name, users, failed)
+            hidden = bool(await self._given.is_secret()) and not self._given.by_id
+            self._program.failures += verdict(self._name, users, failed, hidden=hidden)
             await fail(self._program)
         if done:
-            took = time.time() - self._program.started
-            pulumi.log.info(
-                f"{self._name}: {done} {'users' if done > 1 else 'user'} done, none failed, in {took:.1f} s."
-            )
+            some = f"{done} {'users' if done > 1 else 'user'} done, none failed"
+            pulumi.log.info(f"{self._name}: {some}, in {self._program.seconds:.1f} s.")
 
 
-@dataclass(frozen=True)
-class RosterUser:
-    """One user of a roster. What is read of a user that failed fails at the end of the update, as the roster does."""
+def _document(value: Any) -> Any:
+    """A mapping as a document."""
+    if value is None or (isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values())):
+        return schema.dump(value and {str(key): text for key, text in value.items()})
+    return pulumi.Output.from_input(value).apply(schema.dump)
 
-    email: str
-    """The end user's address, normalized."""
-    _roster: str
-    _program: Program = field(repr=False, compare=False)
-    _shard: Shard = field(repr=False)
-    _known: pulumi.Output[Any] | None = field(repr=False)  # fails when the roster does not have the address after all
 
-    @property
-    def internal_email(self) -> pulumi.Output[str]:
-        """The user's address at the orchestrator's domain."""
-        return self._of_user("internal_email")
+def _of_shard(number: int, members: Opaque) -> str | None:
+    return schema.dump(members.value.get(number, {}))
 
-    @property
-    def key_fingerprint(self) -> pulumi.Output[str]:
-        """The first 16 hex digits of the key's SHA-256."""
-        return self._of_user("key_fingerprint")
 
-    @property
-    def key_status(self) -> pulumi.Output[str]:
-        """``"active"`` or ``"revoked"``, as last seen."""
-        return self._of_user("key_status")
-
-    @property
-    def api_key(self) -> pulumi.Output[str]:
-        """The user's key, a secret."""
-        return pulumi.Output.secret(self._of(self._shard.opened_keys, lambda key: key))
-
-    def _of_user(self, name: str) -> pulumi.Output[str]:
-        return self._of(self._shard.opened_users, lambda user: user[name])
-
-    def _of(self, by_email: pulumi.Output[Opaque], read: Callable[[Any], str]) -> pulumi.Output[str]:
-        """What is read of this user's part of the shard's values."""
-        waits_for = [by_email, self._shard.tried_now]
-        if self._known is not None:
-            waits_for.append(self._known)
-        return together(waits_for).apply(partial(self._read, read))
-
-    def _read(self, read: Callable[[Any], str], found: Opaque) -> Any:
-        by_email, tried, *_ = found.value
-        if by_email.value is None:
-            return None  # under mocks
-        if self.email in by_email.value:
-            return read(by_email.value[self.email])
-        if self.email in tried.value.failed:
-            return fail(self._program)
-        if self._program.tells(f"users of {self._roster} left out"):
-            pulumi.log.warn(
-                f"{self._roster}: {self.email} is not in the state, and this update leaves its part of the roster out: what "
-                "reads its outputs, or those of others like it, gets no value. Run pulumi up without --target."
-            )
-        return unknown()
+def _keys_of_shard(number: int, keys: Opaque) -> str | None:
+    return schema.dump(keys.value.get(number))

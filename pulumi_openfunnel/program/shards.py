@@ -1,35 +1,32 @@
-"""The shards that hold a roster's users, and which address belongs to which."""
+"""The resources that a roster is made of: its members, and the shards that hold their users."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import pulumi
 from pulumi.dynamic import Resource
 
 from .. import schema
-from ..providers import ProvisionedUsersShardProvider
+from ..providers import ProvisionedUsersMembersProvider, ProvisionedUsersShardProvider
 from .claims import Program
 from .opaque import Opaque, opened
 
-SHARDS = 32
-"""Part of every URN, so it never changes once released; what speaks for more and for fewer: docs/performance.md."""
 
-ByShard = dict[int, tuple[list[str], dict[str, str]]]
-"""By shard, its addresses, and the prefixes of some of them."""
+class Members(Resource, module="openfunnel", name="ProvisionedUsersMembers"):
+    """Who a roster's members are, and which shard holds whom."""
 
+    placed: pulumi.Output[Any]
 
-def shard_of(email: str) -> int:
-    """The number of the shard that holds a normalized address."""
-    return int.from_bytes(hashlib.sha256(email.encode()).digest()[:4], "big") % SHARDS
+    def __init__(self, name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
+        props = {"placed": None} | {key: value for key, value in inputs.items() if value is not None}
+        super().__init__(ProvisionedUsersMembersProvider(), name, props, opts)
 
 
 class Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
-    """Some users, by email: documents (see ``schema``); what mocks give may be maps."""
+    """Some users, by id: documents (see ``schema``); what mocks give may be maps."""
 
     users: pulumi.Output[Any]
     api_keys: pulumi.Output[Any]
@@ -37,9 +34,8 @@ class Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
     tried: pulumi.Output[Any]
 
     def __init__(self, name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
-        props = dict.fromkeys(("users", "api_keys", "failed", "tried")) | inputs
-        secret = pulumi.ResourceOptions(additional_secret_outputs=["api_keys", "existing_api_keys"])
-        super().__init__(ProvisionedUsersShardProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
+        props = dict.fromkeys(("users", "api_keys", "failed", "tried"))
+        super().__init__(ProvisionedUsersShardProvider(), name, props | inputs, opts)
 
     @cached_property
     def opened_users(self) -> pulumi.Output[Opaque]:
@@ -56,36 +52,28 @@ class Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
     @cached_property
     def tried_now(self) -> pulumi.Output[Opaque]:
         """What was tried in this very update: what the state tells of an earlier one is not in the way of this one."""
-        started = Program.current().started
+        engine = Program.current().engine
 
         def now(document: Any) -> pulumi.Input[Opaque]:
             tried = schema.load(document)
-            if not isinstance(tried, dict) or tried["at"] < started:  # not known: previewed, or left out of this update
-                return Opaque(Tried())
+            if not isinstance(tried, dict) or tried["engine"] != engine:  # previewed, or left out of this update
+                return Opaque(Tried(0, {}))
             return self.failed.apply(lambda failed: Opaque(Tried(tried["users"], schema.load(failed))))
 
         return self.tried.apply(now, run_with_unknowns=True)
 
 
-@dataclass(frozen=True)
-class Tried:
-    """How many users a shard's verb tried to get, and by email why some are not there."""
+class Tried(NamedTuple):
+    """How many users a shard's verb tried to get, and by id why some are not there."""
 
-    users: int = 0
-    failed: Mapping[str, str] = field(default_factory=dict)
-
-
-def emails_of(number: int, by_shard: Opaque) -> str | None:
-    return schema.dump(by_shard.value[number][0])
+    users: int
+    failed: Mapping[str, str]
 
 
-def prefixes_of(number: int, by_shard: Opaque) -> str | None:
-    return schema.dump(by_shard.value[number][1] or None)
-
-
-def secret(by_shard: pulumi.Output[Opaque] | None, read: Callable[[Opaque], str | None]) -> Any:
-    return None if by_shard is None else pulumi.Output.secret(by_shard.apply(read))
-
-
-def keys_of(number: int, by_shard: Opaque) -> str | None:
-    return schema.dump(by_shard.value.get(number))
+def by_shard(placed: Mapping[str, Mapping[str, Any]]) -> dict[int, dict[str, dict[str, Any]]]:
+    """By shard, its members as the shard's input tells them."""
+    found: dict[int, dict[str, dict[str, Any]]] = {}
+    for id_, entry in placed.items():
+        member = {name: value for name, value in entry.items() if name != "shard"}
+        found.setdefault(entry["shard"], {})[id_] = member
+    return found

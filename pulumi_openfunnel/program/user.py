@@ -104,7 +104,7 @@ async def _claimed(program: Program, name: str, opts: pulumi.ResourceOptions | N
         return email  # refused in check
     at = destination(orchestrator)
     internal_email = emails.spelled(email, at[1], prefix=prefix, email_mapping=email_mapping)
-    program.claim(at, internal_email, Holder(await parent_of(opts), name))
+    program.claim(at, internal_email, Holder(await parent_of(opts), name), email.strip().lower())
     return email
 
 

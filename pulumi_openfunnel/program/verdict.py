@@ -9,18 +9,19 @@ from .. import wording
 _REASONS = 20  # lines of a verdict
 
 
-def verdict(name: str, users: Collection[str] | None, failed: Mapping[str, str]) -> list[str]:
+def verdict(name: str, users: Collection[str] | None, failed: Mapping[str, str], *, hidden: bool = False) -> list[str]:
     """What became of a roster: a line for each reason, those of most users first.
 
     Args:
         name: the roster's.
         users: those in the state, also under an internal email or with a key that they were to change for another; None
             when they are not all known.
-        failed: by email, why.
+        failed: by id, why.
+        hidden: whether the ids are addresses that are secret.
     """
     by_reason: dict[str, list[str]] = {}
-    for email, reason in sorted(failed.items()):
-        by_reason.setdefault(reason, []).append(email)
+    for id_, reason in sorted(failed.items()):
+        by_reason.setdefault(reason, []).append(id_)
     state = "no user is in the state. "
     if users is None:
         state = ""
@@ -29,9 +30,9 @@ def verdict(name: str, users: Collection[str] | None, failed: Mapping[str, str])
     these = f"these {len(failed)} are" if len(failed) > 1 else "this one is"
     lines = [f"{name}: {state}{len(failed)} failed. Run pulumi up: only {these} tried."]
     groups = sorted(by_reason.items(), key=lambda group: len(group[1]), reverse=True)
-    for reason, emails in groups[:_REASONS]:
-        lines.append(f"{name}: {len(emails)} failed: {wording.names(emails)}: {reason}")
+    for reason, ids in groups[:_REASONS]:
+        lines.append(f"{name}: {len(ids)} failed: {f'{wording.names(ids)}: ' if not hidden else ''}{reason}")
     if more := groups[_REASONS:]:
-        users_of_more = sum(len(emails) for _, emails in more)
+        users_of_more = sum(len(ids) for _, ids in more)
         lines.append(f"{name}: {users_of_more} failed for {len(more)} more reasons, see the output failed.")
     return lines

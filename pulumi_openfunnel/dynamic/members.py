@@ -1,0 +1,118 @@
+"""The engine's verbs onto the members of a roster: who they are, and which shard holds whom. No key is held here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pulumi import contains_unknowns
+from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
+from pulumi.output import UNKNOWN
+
+from ..errors import OpenFunnelError
+from ..provisioning.changes import Changes, changes, check_removals, sentence
+from ..provisioning.declared import Declared, check_takeovers, declared
+from ..provisioning.placement import Member, match, place
+from ..schema import MEMBERS_INPUTS, PLACED, dump, load, pick
+from .envelope import secrets
+from .process import Process, Verbs
+
+_KNOWN = ("emails", "prefixes", "aliases", "email_mapping", "orchestrator", "max_removals")
+
+
+class MembersVerbs(Verbs):
+    """Each verb of a roster's members.
+
+    Args:
+        process: the provider process.
+    """
+
+    def __init__(self, process: Process) -> None:
+        self._session = process.session
+
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Check every address, place every member, refuse what must not be; say what changes."""
+        inputs = pick(news, [name for name in MEMBERS_INPUTS if name != PLACED])
+        if any(contains_unknowns(inputs.get(name)) for name in _KNOWN):
+            return CheckResult(inputs | {PLACED: UNKNOWN}, [])
+        try:
+            placed = self._placed(_placed_of(olds), inputs)
+        except OpenFunnelError as error:
+            return CheckResult({}, [CheckFailure("", str(error))])
+        inputs[PLACED] = dump(placed)
+        return CheckResult(secrets(inputs, "emails", "prefixes", PLACED) if inputs.get("secret") else inputs, [])
+
+    def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:  # noqa: ARG002 - the engine's
+        """Whether anybody comes, goes or moves. Nothing is ever replaced."""
+        changed = contains_unknowns(news.get(PLACED)) or news.get(PLACED) != olds.get(PLACED)
+        return DiffResult(changes=changed, replaces=[], delete_before_replace=False)
+
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Nothing to call: the shards take their members from what check computed."""
+        return CreateResult(props["roster"], _outputs(props))
+
+    def read(self, id: str, props: dict[str, Any]) -> ReadResult:
+        """Nothing to look at."""
+        return ReadResult(id, _outputs(props))
+
+    def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:  # noqa: ARG002 - the engine's
+        """As create."""
+        return UpdateResult(_outputs(news))
+
+    def delete(self, id: str, props: dict[str, Any]) -> None:
+        """Nothing to release: the keys are the shards'."""
+
+    def _placed(self, olds: dict[str, dict[str, Any]], inputs: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """By id, each member and its shard."""
+        caller = self._session.caller(inputs.get("orchestrator"))
+        found = declared(_plain(inputs), caller.settings.domain)
+        before = {id_: _member(old) for id_, old in olds.items()}
+        same = match(before, found.members)
+        secret = bool(inputs.get("secret"))
+        check_takeovers(found, before, same)
+        self._review(inputs, found, changes(before, found.members, same, late=found.late), secret=secret)
+        shards = {id_: int(old["shard"]) for id_, old in olds.items()}
+        placed = {id_: _entry(member, place(shards, same, id_)) for id_, member in found.members.items()}
+        if found.late:  # among these may be those whose addresses are not known yet
+            placed = {id_: old for id_, old in olds.items() if id_ not in same.values()} | placed
+        return placed
+
+    def _review(self, inputs: dict[str, Any], found: Declared, changed: Changes, *, secret: bool) -> None:
+        """Refuse removals that are not meant; say what changes."""
+        roster = inputs["roster"]
+        if not found.late:
+            names = [found.name_of_old(id_, old) for id_, old in sorted(changed.removed.items())]
+            most = inputs.get("max_removals")
+            protect = bool(inputs.get("protected"))
+            check_removals(roster, changed, names, most=None if most is None else int(most), protect=protect)
+        if not changed.is_none:
+            ledger = self._session.ledger_file() is not None
+            self._session.operation.info(None, sentence(roster, changed, ledger=ledger, secret=secret))
+
+
+def _plain(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs with the documents' values, and without the addresses that are not known."""
+    late = inputs.get("late_emails") or {}
+    known = {} if contains_unknowns(late) and not isinstance(late, Mapping) else late
+    return {
+        name: load(value) if name in ("emails", "prefixes", "aliases") else value for name, value in inputs.items()
+    } | {"late_emails": {key: None if contains_unknowns(email) else email for key, email in known.items()}}
+
+
+def _placed_of(olds: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = load(olds.get(PLACED)) or {}
+    return found
+
+
+def _member(entry: dict[str, Any]) -> Member:
+    return Member(entry["email"], entry["internal_email"], entry.get("alias"))
+
+
+def _entry(member: Member, shard: int) -> dict[str, Any]:
+    entry: dict[str, Any] = {"email": member.email, "internal_email": member.internal_email, "shard": shard}
+    return entry if member.alias is None else entry | {"alias": member.alias}
+
+
+def _outputs(props: dict[str, Any]) -> dict[str, Any]:
+    outs = pick(props, ("roster", "secret", PLACED))
+    return secrets(outs, PLACED) if props.get("secret") else outs
