@@ -11,10 +11,13 @@ from .. import wording
 from ..errors import InvalidInput
 from ..operation import Operation
 from ..provisioning import preflight, verify
+from ..provisioning.changes import changes
 from ..provisioning.keys import EndUser
 from ..provisioning.ownership import check_end_user
+from ..provisioning.placement import match
 from ..provisioning.session import Session
 from ..settings import Settings
+from .shard_state import members_of
 
 
 def check_new(session: Session, olds: Mapping[str, Any], news: Mapping[str, Any], operation: Operation) -> None:
@@ -30,10 +33,10 @@ def check_new(session: Session, olds: Mapping[str, Any], news: Mapping[str, Any]
     adopted = news.get("existing_api_keys") or {}
     if adopted and not contains_unknowns(adopted):
         _check_adopted(caller.settings, news, adopted)
-    before = {(old["email"], old["internal_email"]) for old in (olds.get("members") or {}).values()}
-    new = {id_: m for id_, m in news["members"].items() if (m["email"], m["internal_email"]) not in before}
+    before, wanted = members_of(olds.get("members") or {}), members_of(news["members"])
+    new = changes(before, wanted, match(before, wanted)).added
     for member in new.values():
-        check_end_user(caller, EndUser(member["email"], member["internal_email"]))
+        check_end_user(caller, EndUser(member.email, member.internal_email))
     _try_provisioner_key(
         session, news, [id_ for id_ in new if contains_unknowns(adopted) or id_ not in adopted], operation
     )

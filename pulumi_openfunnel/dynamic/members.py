@@ -16,6 +16,7 @@ from ..provisioning.placement import Member, match, place
 from ..schema import MEMBERS_INPUTS, PLACED, dump, load, pick
 from .envelope import secrets
 from .process import Process, Verbs
+from .shard_state import members_of
 
 _KNOWN = ("emails", "prefixes", "aliases", "email_mapping", "orchestrator", "max_removals")
 
@@ -66,7 +67,7 @@ class MembersVerbs(Verbs):
         """By id, each member and its shard."""
         caller = self._session.caller(inputs.get("orchestrator"))
         found = declared(_plain(inputs), caller.settings.domain)
-        before = {id_: _member(old) for id_, old in olds.items()}
+        before = members_of(olds)
         same = match(before, found.members)
         secret = bool(inputs.get("secret"))
         check_takeovers(found, before, same)
@@ -102,10 +103,6 @@ def _plain(inputs: dict[str, Any]) -> dict[str, Any]:
 def _placed_of(olds: dict[str, Any]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = load(olds.get(PLACED)) or {}
     return found
-
-
-def _member(entry: dict[str, Any]) -> Member:
-    return Member(entry["email"], entry["internal_email"], entry.get("alias"))
 
 
 def _entry(member: Member, shard: int) -> dict[str, Any]:

@@ -87,9 +87,10 @@ class ShardVerbs(Verbs):
     def delete(self, id: str, props: dict[str, Any]) -> None:  # noqa: ARG002 - the engine's
         """Release every key."""
         props = opened(props)
-        with self._process.summary.verb():
-            for id_ in props.get("users") or {}:
-                release.let_go(self._session, held(id_, props), self._many)
+        if props.get("users"):
+            with self._process.summary.verb():
+                for id_ in props["users"]:
+                    release.let_go(self._session, held(id_, props), self._many)
 
     def _settled(self, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         """The outputs: what the old ones hold already, what could be got of the rest; without those that left."""

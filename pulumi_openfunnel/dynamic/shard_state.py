@@ -46,10 +46,7 @@ def plan(olds: Mapping[str, Any], news: Mapping[str, Any]) -> Plan:
         olds: old outputs, opened.
         news: new inputs, opened.
     """
-    old_users: dict[str, Any] = olds.get("users") or {}
-    members: dict[str, Any] = news["members"] or {}
-    before = {id_: Member(user["email"], user["internal_email"]) for id_, user in old_users.items()}
-    wanted = {id_: Member(new["email"], new["internal_email"], new.get("alias")) for id_, new in members.items()}
+    before, wanted = members_of(olds.get("users") or {}), members_of(news["members"] or {})
     same = match(before, wanted)
     keys = news.get("existing_api_keys") or {}
     missing, moved = [], []
@@ -135,6 +132,11 @@ class Outcome:
     def _old(self, id_: str) -> dict[str, Any]:
         old: dict[str, Any] = self._olds["users"][self._plan.same[id_]]
         return old
+
+
+def members_of(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Member]:
+    """By id, the members that a document tells of."""
+    return {id_: Member(entry["email"], entry["internal_email"], entry.get("alias")) for id_, entry in entries.items()}
 
 
 def applied(news: Mapping[str, Any]) -> str:

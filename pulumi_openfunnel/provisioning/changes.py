@@ -21,6 +21,7 @@ class Changes:
         added: the new members, by id.
         removed: the old ones whose internal email no member keeps, by old id.
         moved: those whose user stays and stands for another address: by id, the old member and the new one.
+        renamed: how many only have another id.
         unchanged: how many stay as they are.
         before: how many there were.
         late: how many addresses are not known yet.
@@ -29,6 +30,7 @@ class Changes:
     added: Mapping[str, Member] = field(default_factory=dict)
     removed: Mapping[str, Member] = field(default_factory=dict)
     moved: Mapping[str, tuple[Member, Member]] = field(default_factory=dict)
+    renamed: int = 0
     unchanged: int = 0
     before: int = 0
     late: int = 0
@@ -36,7 +38,7 @@ class Changes:
     @property
     def is_none(self) -> bool:
         """Whether nothing changes."""
-        return not (self.added or self.removed or self.moved)
+        return not (self.added or self.removed or self.moved or self.renamed)
 
 
 def changes(
@@ -58,7 +60,8 @@ def changes(
         if id_ not in added and olds[same[id_]].email != new.email
     }
     removed = {id_: old for id_, old in olds.items() if old.internal_email not in kept}
-    return Changes(added, removed, moved, len(news) - len(added) - len(moved), len(olds), late)
+    renamed = sum(id_ != old for id_, old in same.items() if id_ not in added and id_ not in moved)
+    return Changes(added, removed, moved, renamed, len(news) - len(added) - len(moved) - renamed, len(olds), late)
 
 
 def _old_user(olds: Mapping[str, Member], same: Mapping[str, str], id_: str) -> str | None:
@@ -110,6 +113,7 @@ def sentence(roster: str, found: Changes, *, ledger: bool, secret: bool) -> str:
         _part("+", [f"{id_}: {new.email}" if id_ != new.email else id_ for id_, new in found.added.items()], secret),
         _part("-", [f"{id_}: {lives_on}" for id_ in found.removed], secret),
         _part("~", [f"{_renamed(id_, *both)}, same user and key" for id_, both in found.moved.items()], secret),
+        f"{found.renamed} under another id, same users and keys" if found.renamed else "",
         f"{found.unchanged} unchanged",
         f"{found.late} not known yet" if found.late else "",
     ]

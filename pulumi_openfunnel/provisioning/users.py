@@ -55,8 +55,8 @@ def warn_of_move(operation: Operation, held: Held, email: str) -> None:
     """Say that the same user stands for another address now."""
     operation.warn(
         held.user.internal_email,
-        f"stood for {held.user.email} and now stands for {email}: it is the same OpenFunnel user with the same key. For "
-        "another user, set prefix.",
+        "now stands for another address: it is the same OpenFunnel user with the same key. For another user, set prefix.",
+        f"{held.user.email} became {email}",
     )
 
 
