@@ -108,11 +108,12 @@ def sentence(roster: str, found: Changes, *, ledger: bool, secret: bool) -> str:
         ledger: whether keys that leave go into a ledger.
         secret: whether the addresses are secret, so that counts are all that may be said.
     """
-    lives_on = "the user lives on; its key stays in the ledger" if ledger else "the user lives on"
+    added = [id_ if id_ == new.email else f"{id_}: {new.email}" for id_, new in found.added.items()]
+    moved = [f"{_renamed(id_, *both)}, same user and key" for id_, both in found.moved.items()]
     parts = [
-        _part("+", [f"{id_}: {new.email}" if id_ != new.email else id_ for id_, new in found.added.items()], secret),
-        _part("-", [f"{id_}: {lives_on}" for id_ in found.removed], secret),
-        _part("~", [f"{_renamed(id_, *both)}, same user and key" for id_, both in found.moved.items()], secret),
+        _part("+", wording.names(added), len(added), secret),
+        _part("-", f"{wording.names(list(found.removed))}: {_live_on(found, ledger)}", len(found.removed), secret),
+        _part("~", wording.names(moved, "; "), len(moved), secret),
         f"{found.renamed} under another id, same users and keys" if found.renamed else "",
         f"{found.unchanged} unchanged",
         f"{found.late} not known yet" if found.late else "",
@@ -120,14 +121,20 @@ def sentence(roster: str, found: Changes, *, ledger: bool, secret: bool) -> str:
     return f"{roster}: {', '.join(part for part in parts if part)}."
 
 
+def _live_on(found: Changes, ledger: bool) -> str:  # noqa: FBT001
+    if len(found.removed) == 1:
+        return "the user lives on; its key stays in the ledger" if ledger else "the user lives on"
+    return "the users live on; their keys stay in the ledger" if ledger else "the users live on"
+
+
 def _renamed(id_: str, old: Member, new: Member) -> str:
     return f"{old.email} becomes {new.email}" if id_ == new.email else f"{id_}: {old.email} becomes {new.email}"
 
 
-def _part(sign: str, names: Sequence[str], secret: bool) -> str:  # noqa: FBT001
-    if not names:
+def _part(sign: str, names: str, count: int, secret: bool) -> str:  # noqa: FBT001
+    if not count:
         return ""
-    return f"{sign}{len(names)}" + ("" if secret else f" ({wording.names(names, '; ')})")
+    return f"{sign}{count}" if secret else f"{sign}{count} ({names})"
 
 
 def _users(count: int) -> str:
