@@ -96,7 +96,7 @@ class ProvisioningError(OpenFunnelError):
     """A user that could not be provisioned; the base of what is raised once a user is known.
 
     Attributes:
-        internal_email: the user that was asked for.
+        who: what the message calls the user: its internal email, or another name where that is a secret.
         status: the HTTP status of the answer; None when there was none.
         may_exist: whether the request may have created the user all the same.
         transient: whether the same request may succeed later.
@@ -109,17 +109,21 @@ class ProvisioningError(OpenFunnelError):
 
     def __init__(self, internal_email: str, reason: str, status: int | None = None) -> None:
         super().__init__(reason)
-        self.internal_email = internal_email
+        self.who = internal_email
         self.status = status
 
     def __str__(self) -> str:
         tried = f" (Tried {self.attempts} times.)" if self.attempts > 1 else ""
-        return f"{self.internal_email}: {self.reason}{tried}"
+        return f"{self.who}: {self.reason}{tried}"
 
     @property
     def reason(self) -> str:
         """The message without the user and without how often it was tried, so that users can share a reason."""
         return super().__str__()
+
+    def call_user(self, name: str) -> None:
+        """Let the message call the user by another name, and show no address."""
+        self.who = name
 
     @property
     def is_general(self) -> bool:
@@ -200,7 +204,19 @@ class AnswerNotBelieved(ProvisioningError):
 
 
 class AnotherEndUser(ProvisioningError):
-    """The ledger knows the internal email as another end user's. No request was sent."""
+    """The user, or the key, is another end user's.
+
+    Attributes:
+        nameless: the reason as it is shown where addresses are secret.
+    """
+
+    def __init__(self, internal_email: str, reason: str, nameless: str) -> None:
+        super().__init__(internal_email, reason)
+        self.nameless = nameless
+
+    def call_user(self, name: str) -> None:
+        super().call_user(name)
+        self.args = (self.nameless,)
 
 
 class KeySealed(ProvisioningError):

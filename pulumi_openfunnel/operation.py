@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 
@@ -40,7 +40,7 @@ class Operation:
 
     warn: Say = _say_nothing
     info: Say = _say_nothing
-    progress: Callable[[str], None] = lambda _line: None
+    progress: Say = _say_nothing
     stopping: Callable[[], bool] = lambda: False
     wait: Callable[[float], object] = time.sleep
     gives_up: bool = False
@@ -49,6 +49,23 @@ class Operation:
 def line(who: str | None, text: str, detail: str | None = None) -> str:
     """What was said, as one line."""
     return (f"{who}: " if who else "") + text + (f" ({detail})" if detail else "")
+
+
+def under_name(operation: Operation, user: str, name: str) -> Operation:
+    """The operation, for a user whose address is a secret: a name stands for it, and nothing is said of it alone."""
+
+    def renamed(say: Say) -> Say:
+        def under(who: str | None, text: str, detail: str | None = None) -> None:  # noqa: ARG001 - it may be secret
+            say(name if who == user else who, text)
+
+        return under
+
+    return replace(
+        operation,
+        warn=renamed(operation.warn),
+        info=renamed(operation.info),
+        progress=renamed(operation.progress),
+    )
 
 
 SILENT = Operation()

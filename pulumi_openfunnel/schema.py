@@ -28,7 +28,7 @@ REPLACING = frozenset({"internal_email", "orchestrator"})
 ISSUED = ("api_key", "key_fingerprint", "key_status")
 """What create brings and every later verb keeps."""
 
-LABEL = "secret_name"
+SHOWN_AS = "shown_as"
 """What messages call a user whose address is a secret: the resource's name, given only then."""
 
 # The members of a roster

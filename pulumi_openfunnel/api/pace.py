@@ -90,7 +90,7 @@ class Pace:
             if wait > patience:
                 raise _too_long(who, wait)
             if wait > LONG_WAIT:
-                operation.progress(f"OpenFunnel limits the rate: requests go on in {wait:.0f} s.")
+                operation.progress(None, f"OpenFunnel limits the rate: requests go on in {wait:.0f} s.")
             if wait > 0:
                 operation.wait(min(wait, 1.0))
         try:

@@ -98,7 +98,7 @@ class _Patience:
     def sleep(self, seconds: float, failure: ProvisioningError) -> None:
         """Wait, less when the operation stops."""
         if seconds > LONG_WAIT:
-            self._operation.progress(f"{failure} Trying again in {seconds:.0f} s.")
+            self._operation.progress(self._who, f"{failure.reason} Trying again in {seconds:.0f} s.")
         self._left -= seconds
         end = time.monotonic() + seconds
         while not self._operation.stopping() and (left := end - time.monotonic()) > 0:

@@ -41,14 +41,14 @@ class Log:
         """Show a line that asks for nothing."""
         self._send("INFO", line(who, text, detail))
 
-    def progress(self, message: str) -> None:
+    def progress(self, who: str | None, text: str, detail: str | None = None) -> None:
         """Show a line that is of interest for the moment: at most one in 15 s, because a log keeps them all."""
         with self._showing:
             now = time.monotonic()
             if now < self._next_progress:
                 return
             self._next_progress = now + _PROGRESS
-        self._send("INFO", message, ephemeral=True)
+        self._send("INFO", line(who, text, detail), ephemeral=True)
 
     def _send(self, severity: str, message: str, *, ephemeral: bool = False) -> None:
         import grpc

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pulumi import contains_unknowns
@@ -19,6 +20,7 @@ from ..errors import (
     OpenFunnelError,
     ProvisioningError,
 )
+from ..operation import Operation, under_name
 from ..provisioning import preflight, release, users
 from ..provisioning.connections import Caller
 from ..provisioning.keys import EndUser, Failed, Held, ProvisionedKey
@@ -90,7 +92,7 @@ class ShardVerbs(Verbs):
         if props.get("users"):
             with self._process.summary.verb():
                 for id_ in props["users"]:
-                    release.let_go(self._session, held(id_, props), self._many)
+                    self._let_go(id_, props)
 
     def _settled(self, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         """The outputs: what the old ones hold already, what could be got of the rest; without those that left."""
@@ -103,7 +105,7 @@ class ShardVerbs(Verbs):
         outcome.came(self._session.of_each(planned.missing, lambda id_: self._got(caller, news, id_)))
         for id_ in outcome.leaving:
             try:
-                release.let_go(self._session, held(id_, olds), self._many)
+                self._let_go(id_, olds)
             except LedgerUnusable as error:
                 outcome.stays(id_, f"stays in the state, which keeps its key: {error}")
         tried = {"engine": sys.argv[-1], "users": len(planned.missing)}
@@ -129,9 +131,19 @@ class ShardVerbs(Verbs):
                 raise caller
             users.keep(caller, old, email)
         except OpenFunnelError as error:
-            return Failed(error.reason if isinstance(error, ProvisioningError) else str(error))
-        users.warn_of_move(self._many, old, email)
+            return _failed(error, news, id_)
+        users.warn_of_move(self._operation(news, "members", id_), old, email)
         return None
+
+    def _let_go(self, id_: str, props: dict[str, Any]) -> None:
+        release.let_go(self._session, held(id_, props), self._operation(props, "users", id_))
+
+    def _operation(self, props: dict[str, Any], document: str, id_: str) -> Operation:
+        """Who runs this for one member, which is called by its id where addresses are secret."""
+        if not props.get("secret"):
+            return self._many
+        member = props[document][id_]
+        return under_name(self._many, member["internal_email"], _shown(id_, member, props))
 
     def _got(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Failed:
         key = self._attempt(caller, news, id_)
@@ -141,10 +153,8 @@ class ShardVerbs(Verbs):
     def _attempt(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Failed:
         try:
             return self._get(caller, news, id_)
-        except ProvisioningError as error:
-            return Failed(error.reason)
         except OpenFunnelError as error:
-            return Failed(str(error))
+            return _failed(error, news, id_)
         except Exception as error:  # noqa: BLE001 - shown; the others' keys are not to be lost with it
             self._session.operation.warn(id_, traceback.format_exc())
             return Failed(f"{type(error).__name__}: a defect of pulumi-openfunnel, see the warning.")
@@ -158,7 +168,8 @@ class ShardVerbs(Verbs):
         if existing_api_key is None and caller.settings in refused:
             return Failed(refused[caller.settings])
         try:
-            return users.get_key(self._session, caller, user, existing_api_key)
+            member_caller = replace(caller, operation=self._operation(news, "members", id_))
+            return users.get_key(self._session, member_caller, user, existing_api_key)
         except (CredentialsRefused, NotAProvisioner) as error:
             if error.is_general:
                 refused[caller.settings] = error.reason
@@ -167,8 +178,22 @@ class ShardVerbs(Verbs):
     def _seen(self, id_: str, props: dict[str, Any]) -> dict[str, str]:
         """A user with its key's status as it is now."""
         user: dict[str, str] = props["users"][id_]
-        seen: Held = users.seen(self._session, held(id_, props), self._many)
+        seen: Held = users.seen(self._session, held(id_, props), self._operation(props, "users", id_))
         return user if seen.status is None else user | {"key_status": seen.status}
+
+
+def _failed(error: OpenFunnelError, news: Mapping[str, Any], id_: str) -> Failed:
+    """Why a member's key could not be got; where addresses are secret, without one."""
+    if not isinstance(error, ProvisioningError):
+        return Failed(str(error))
+    if news.get("secret"):
+        error.call_user(_shown(id_, news["members"][id_], news))
+    return Failed(error.reason)
+
+
+def _shown(id_: str, member: Mapping[str, Any], props: Mapping[str, Any]) -> str:
+    """What messages call a member whose address is a secret: its id, when that is not the address."""
+    return f"a member of {props['roster']}" if member["email"] == id_ else id_
 
 
 def _named(ids: list[str], news: Mapping[str, Any]) -> str:

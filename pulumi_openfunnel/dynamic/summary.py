@@ -58,9 +58,9 @@ class Summary:
             seconds = time.monotonic() - self._began.setdefault(roster, time.monotonic())
             count = self._counts.setdefault(roster, Counter())
             count["failed" if failed else "done"] += 1
-            line = f"{roster}: {count['done']} users done, {count['failed']} failed, after {seconds:.0f} s."
+            line = f"{count['done']} users done, {count['failed']} failed, after {seconds:.0f} s."
         if seconds >= _LONG:
-            self._log.progress(line)
+            self._log.progress(roster, line)
 
     def _gathering(self, say: Say) -> Say:
         def gather(who: str | None, text: str, detail: str | None = None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from pulumi import contains_unknowns
@@ -9,12 +11,18 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 from pulumi.output import UNKNOWN
 
 from .. import emails
-from ..errors import OpenFunnelError
+from ..errors import InvalidInput, OpenFunnelError, ProvisioningError
+from ..operation import Operation, under_name
 from ..provisioning import preflight, refusals, release, users, verify
+from ..provisioning.connections import Caller
 from ..provisioning.keys import ACTIVE, EndUser, Held, ProvisionedKey
 from ..provisioning.ownership import check_end_user
-from ..schema import ADOPTED, INPUTS, ISSUED, REPLACING, USER_INPUTS, pick
+from ..schema import ADOPTED, INPUTS, ISSUED, REPLACING, SHOWN_AS, USER_INPUTS, pick
+from .envelope import secrets
 from .process import Process, Verbs
+
+_KEPT = (*INPUTS, SHOWN_AS)
+_HIDDEN = ("email", "prefix", "internal_email")
 
 
 class UserVerbs(Verbs):
@@ -29,11 +37,14 @@ class UserVerbs(Verbs):
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Normalize what the program gave and compute the internal email. Without olds, a create follows."""
+        inputs = pick(news, (*USER_INPUTS, ADOPTED, SHOWN_AS))
         try:
-            return CheckResult(self._checked(pick(news, (*USER_INPUTS, ADOPTED)), creates=not olds), [])
+            with _named(inputs):
+                inputs = self._checked(inputs, creates=not olds)
         except OpenFunnelError as error:
             # Without a property: of one that it is told, the engine prints the value, whatever it holds.
             return CheckResult({}, [CheckFailure("", str(error))])
+        return CheckResult(_enveloped(inputs), [])
 
     def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare what a user can change, and nothing else: no upgrade or rotation is ever a change.
@@ -55,32 +66,41 @@ class UserVerbs(Verbs):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Get the user's key."""
-        caller = self._session.caller(props.get("orchestrator"))
+        caller = self._caller(props)
         preflight.warn_of_ledger(self._session, caller)
-        key = users.get_key(self._session, caller, _end_user(props), props.get(ADOPTED))
-        return CreateResult(key.id, pick(props, INPUTS) | _issued(key))
+        with _named(props):
+            key = users.get_key(self._session, caller, _end_user(props), props.get(ADOPTED))
+        return CreateResult(key.id, _enveloped(pick(props, _KEPT) | _issued(key)))
 
     def read(self, id: str, props: dict[str, Any]) -> ReadResult:
         """Try the user's key. What is not known leaves the state as it is, and a user never vanishes from it."""
-        seen = users.seen(self._session, _held(id, props))
-        outs = pick(props, INPUTS + ISSUED) | {"key_status": seen.status}
-        return ReadResult(id, pick(outs, outs), pick(props, INPUTS))
+        seen = users.seen(self._session, _held(id, props), self._operation(props))
+        outs = pick(pick(props, _KEPT + ISSUED) | {"key_status": seen.status}, _KEPT + ISSUED)
+        return ReadResult(id, _enveloped(outs), _enveloped(pick(props, _KEPT)))
 
     def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Keep the user under the new inputs, and its key, unless the program brings another one."""
-        held, issued = _held(id, olds), pick(olds, ISSUED)
-        caller = self._session.caller(news.get("orchestrator"))
-        if users.brings_another_key(held, news.get(ADOPTED)):
-            issued = _issued(users.get_key(self._session, caller, _end_user(news), news[ADOPTED]))
-        else:
-            users.keep(caller, held, news["email"])
+        held, issued, caller = _held(id, olds), pick(olds, ISSUED), self._caller(news)
+        with _named(news):
+            if users.brings_another_key(held, news.get(ADOPTED)):
+                issued = _issued(users.get_key(self._session, caller, _end_user(news), news[ADOPTED]))
+            else:
+                users.keep(caller, held, news["email"])
         if held.user.email != news["email"]:
-            users.warn_of_move(self._session.operation, held, news["email"])
-        return UpdateResult(pick(news, INPUTS) | issued)
+            users.warn_of_move(caller.operation, held, news["email"])
+        return UpdateResult(_enveloped(pick(news, _KEPT) | issued))
 
     def delete(self, id: str, props: dict[str, Any]) -> None:
         """Release the key; there is nothing to call."""
-        release.let_go(self._session, _held(id, props))
+        release.let_go(self._session, _held(id, props), self._operation(props))
+
+    def _operation(self, props: dict[str, Any]) -> Operation:
+        """Who runs this; a user whose address is a secret is called by its resource's name."""
+        operation, name = self._session.operation, props.get(SHOWN_AS)
+        return operation if name is None else under_name(operation, str(props.get("internal_email")), name)
+
+    def _caller(self, props: dict[str, Any]) -> Caller:
+        return self._session.caller(props.get("orchestrator"), self._operation(props))
 
     def _checked(self, inputs: dict[str, Any], *, creates: bool) -> dict[str, Any]:
         email = inputs.get("email")
@@ -88,7 +108,7 @@ class UserVerbs(Verbs):
             inputs["email"] = str(emails.parse(email))
         if contains_unknowns(inputs.get("orchestrator")):
             return inputs | {"internal_email": UNKNOWN}
-        caller = self._session.caller(inputs.get("orchestrator"))
+        caller = self._caller(inputs)
         inputs["internal_email"] = _internal_email(inputs, caller.settings.domain)
         if ADOPTED in inputs:
             if not contains_unknowns(inputs[ADOPTED]):
@@ -97,8 +117,30 @@ class UserVerbs(Verbs):
             if not contains_unknowns([email, inputs["internal_email"]]):
                 check_end_user(caller, _end_user(inputs))
             who = "a user" if contains_unknowns(inputs["internal_email"]) else inputs["internal_email"]
-            preflight.try_provisioner_key(self._session, caller, who)
+            preflight.try_provisioner_key(self._session, caller, inputs.get(SHOWN_AS) or who)
         return inputs
+
+
+@contextlib.contextmanager
+def _named(props: dict[str, Any]) -> Iterator[None]:
+    """Where the address is a secret, errors call the user by its resource's name and show no address."""
+    try:
+        yield
+    except OpenFunnelError as error:
+        name = props.get(SHOWN_AS)
+        if name is None:
+            raise
+        if isinstance(error, InvalidInput) and error.property in _HIDDEN:
+            raise InvalidInput(error.property, f"{name}: its address cannot be used.", error.advice) from None
+        if isinstance(error, ProvisioningError):
+            error.call_user(name)
+        raise
+
+
+def _enveloped(props: dict[str, Any]) -> dict[str, Any]:
+    """The properties, the secret ones in the engine's envelope."""
+    hidden = _HIDDEN if props.get(SHOWN_AS) is not None else ()
+    return secrets(props, "api_key", ADOPTED, *hidden)
 
 
 def _internal_email(inputs: dict[str, Any], domain: str) -> Any:

@@ -11,7 +11,7 @@ import pulumi
 from pulumi.dynamic import Resource
 
 from ..providers import ProvisionedUserProvider
-from ..schema import ADOPTED, INPUTS, ISSUED
+from ..schema import ADOPTED, ISSUED, SHOWN_AS, USER_INPUTS
 from .claims import Holder, Program, destination, parent_of
 
 
@@ -71,21 +71,35 @@ class ProvisionedUser(Resource, module="openfunnel", name="ProvisionedUser"):
         refuse_import("ProvisionedUser", name, opts)
         program = Program.current()
         program.warn_of_plain_key()
-        props: dict[str, Any] = dict.fromkeys(INPUTS + ISSUED)
-        props |= {"prefix": prefix, "email_mapping": email_mapping, "orchestrator": orchestrator}
+        given = {"prefix": prefix, "email_mapping": email_mapping, "orchestrator": orchestrator}
+        # Only what was given or is issued: the SDK waits for each output of each resource, again and again.
+        props: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        props |= dict.fromkeys(("internal_email", *ISSUED))
         # The claim is part of the input: what is not claimed is never registered, so never created.
-        made_of, claimed = (email, prefix, email_mapping, orchestrator), partial(_claimed, program, name, opts)
-        if all(given is None or isinstance(given, str) for given in made_of):
-            # Six outputs less for each user, and the SDK waits for all that there are again and again.
+        made_of, claimed = (email, *given.values()), partial(_claimed, program, name, opts)
+        if all(value is None or isinstance(value, str) for value in made_of):
             props["email"] = asyncio.ensure_future(claimed(made_of))
         else:
             props["email"] = pulumi.Output.all(*made_of).apply(claimed)
+            props[SHOWN_AS] = asyncio.ensure_future(_name_of_secret(name, email, prefix))
         if existing_api_key is not None:
             props[ADOPTED] = pulumi.Output.secret(existing_api_key)
         secret = pulumi.ResourceOptions(additional_secret_outputs=["api_key", ADOPTED])
         super().__init__(ProvisionedUserProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
         # The engine applies additional_secret_outputs; mocks do not.
         self.api_key = pulumi.Output.secret(self.api_key)
+
+    def __getattr__(self, name: str) -> Any:
+        """An argument that was not given."""
+        if name in USER_INPUTS:
+            return pulumi.Output.from_input(None)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+
+async def _name_of_secret(name: str, *given: Any) -> str | None:
+    """The resource's name, when what was given is a secret: messages then call the user by it."""
+    outputs = [value for value in given if isinstance(value, pulumi.Output)]
+    return name if any([await output.is_secret() for output in outputs]) else None
 
 
 async def _claimed(program: Program, name: str, opts: pulumi.ResourceOptions | None, made_of: Sequence[Any]) -> Any:

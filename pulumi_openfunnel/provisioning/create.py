@@ -67,7 +67,7 @@ def _turn(caller: Caller, ledger: Ledger, identity: Identity) -> tuple[Row, bool
             raise refusals.in_progress(identity)
         if operation.stopping():
             raise refusals.cancelled(who)
-        operation.progress(f"{who}: another run is creating this user. Waiting for its answer.")
+        operation.progress(who, "another run is creating this user. Waiting for its answer.")
         operation.wait(_LOOK)
         waited += _LOOK
 

@@ -18,6 +18,7 @@ def another_end_user(identity: Identity, other: Identity) -> AnotherEndUser:
         f"the ledger knows it as the user of {other.email}, whose key OpenFunnel might hand out. No request was sent. "
         f'Set prefix or email_mapping="subaddress"; or, when both are the same customer, run: {SHOW} forget '
         f"{other.email}.",
+        f"the ledger knows its internal email as another end user's. No request was sent. See: {SHOW}.",
     )
 
 
@@ -28,6 +29,7 @@ def anothers_key(identity: Identity, other: Identity) -> AnotherEndUser:
         f"existing_api_key is the key of {other.internal_email} ({other.email}), so it was not stored: a key is never "
         f"given to two end users. Pass the user's own key; or, when both are the same customer, run: {SHOW} forget "
         f"{other.email}.",
+        f"existing_api_key is another user's key, so it was not stored. Pass the user's own key. See: {SHOW}.",
     )
 
 
@@ -38,6 +40,7 @@ def shared_key(identity: Identity, fingerprint: str, other: Identity) -> Another
         f"its key ({fingerprint}) is the one of {other.internal_email} ({other.email}), so it was not used: a key is never "
         'given to two end users. Set prefix or email_mapping="subaddress"; or, when both are the same customer, run: '
         f"{SHOW} forget {other.email}.",
+        f"its key ({fingerprint}) is another user's, so it was not used. Set prefix. See: {SHOW}.",
     )
 
 
