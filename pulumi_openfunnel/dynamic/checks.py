@@ -8,15 +8,15 @@ from typing import Any
 from pulumi import contains_unknowns
 
 from .. import wording
-from ..errors import InvalidInput
+from ..errors import AnotherEndUser, InvalidInput
 from ..operation import Operation
 from ..provisioning import preflight, verify
 from ..provisioning.changes import changes
-from ..provisioning.keys import EndUser
+from ..provisioning.connections import Caller
+from ..provisioning.keys import EndUser, fingerprint
 from ..provisioning.ownership import check_end_user
 from ..provisioning.placement import match
 from ..provisioning.session import Session
-from ..settings import Settings
 from .shard_state import members_of
 
 
@@ -32,7 +32,7 @@ def check_new(session: Session, olds: Mapping[str, Any], news: Mapping[str, Any]
     caller = session.caller(news.get("orchestrator"), operation)
     adopted = news.get("existing_api_keys") or {}
     if adopted and not contains_unknowns(adopted):
-        _check_adopted(caller.settings, news, adopted)
+        _check_adopted(caller, news, adopted)
     before, wanted = members_of(olds.get("members") or {}), members_of(news["members"])
     new = changes(before, wanted, match(before, wanted)).added
     for member in new.values():
@@ -56,18 +56,27 @@ def _try_provisioner_key(session: Session, news: Mapping[str, Any], ids: Sequenc
         preflight.try_provisioner_key(session, caller, who)
 
 
-def _check_adopted(settings: Settings, news: Mapping[str, Any], adopted: Mapping[str, Any]) -> None:
+def _check_adopted(caller: Caller, news: Mapping[str, Any], adopted: Mapping[str, Any]) -> None:
     """Raise what makes keys unusable, naming all whose keys they are."""
     wrong: dict[str, list[str]] = {}
-    for id_, key in adopted.items():
+    hidden = bool(news.get("secret"))
+    for id_, given in adopted.items():
         try:
-            verify.checked_key(settings, key)
+            _declare_key(caller, news["members"].get(id_), given)
         except InvalidInput as error:
             wrong.setdefault(str(error), []).append(id_)
+        except AnotherEndUser as error:
+            wrong.setdefault(error.nameless if hidden else error.reason, []).append(id_)
     if wrong:
-        hidden = bool(news.get("secret"))
         lines = [f"{_names(ids, hidden=hidden)}: {reason}" for reason, ids in wrong.items()]
         raise InvalidInput("existing_api_keys", f"{news['roster']}: {wording.sentences(lines)}")
+
+
+def _declare_key(caller: Caller, member: Mapping[str, Any] | None, given: object) -> None:
+    key = verify.checked_key(caller.settings, given)
+    if member is not None:
+        user = EndUser(member["email"], member["internal_email"])
+        caller.memory.declare_key(user, fingerprint(key))
 
 
 def _names(ids: list[str], *, hidden: bool) -> str:

@@ -9,9 +9,10 @@ from pulumi import contains_unknowns
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 from pulumi.output import UNKNOWN
 
-from ..errors import OpenFunnelError
+from ..errors import AnotherEndUser, OpenFunnelError
 from ..provisioning.changes import Changes, changes, check_removals, sentence
 from ..provisioning.declared import Declared, check_takeovers, declared
+from ..provisioning.keys import EndUser
 from ..provisioning.placement import Member, match, place
 from ..schema import MEMBERS_INPUTS, PLACED, dump, load, pick
 from .envelope import secrets
@@ -71,12 +72,33 @@ class MembersVerbs(Verbs):
         same = match(before, found.members)
         secret = bool(inputs.get("secret"))
         check_takeovers(found, before, same)
+        self._remember(before, found, same)
         self._review(inputs, found, changes(before, found.members, same, late=found.late), secret=secret)
         shards = {id_: int(old["shard"]) for id_, old in olds.items()}
         placed = {id_: _entry(member, place(shards, same, id_)) for id_, member in found.members.items()}
         if found.late:  # among these may be those whose addresses are not known yet
             placed = {id_: old for id_, old in olds.items() if id_ not in same.values()} | placed
         return placed
+
+    def _remember(self, before: Mapping[str, Member], found: Declared, same: Mapping[str, str]) -> None:
+        """What the engine shows of the stack's users, for everybody else's checks.
+
+        Raises:
+            AnotherEndUser: when another resource's end user has one of these users.
+        """
+        memory = self._session.memory
+        for old in before.values():
+            memory.stood_for(EndUser(old.email, old.internal_email))
+        for id_, new in found.members.items():
+            user = EndUser(new.email, new.internal_email)
+            if id_ in same and before[same[id_]].internal_email == new.internal_email:
+                memory.moves(new.internal_email, before[same[id_]].email, new.email)
+            try:
+                memory.declare(user)
+            except AnotherEndUser as error:
+                if found.secret:
+                    error.call_user(found.names[id_])
+                raise
 
     def _review(self, inputs: dict[str, Any], found: Declared, changed: Changes, *, secret: bool) -> None:
         """Refuse removals that are not meant; say what changes."""

@@ -13,6 +13,7 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 
 from .. import wording
 from ..errors import (
+    AnotherEndUser,
     CredentialsRefused,
     InvalidSetting,
     LedgerUnusable,
@@ -57,6 +58,7 @@ class ShardVerbs(Verbs):
         """Compare members by what they are and not by their ids; those that failed are tried again."""
         if contains_unknowns(news):
             return DiffResult(changes=True, replaces=[], delete_before_replace=False)
+        self._remember(olds)
         if olds.get("applied") == applied(news):
             return DiffResult(changes=False, replaces=[], delete_before_replace=False)
         olds, news = opened(olds), opened(news)
@@ -111,6 +113,16 @@ class ShardVerbs(Verbs):
         tried = {"engine": sys.argv[-1], "users": len(planned.missing)}
         done = {} if outcome.outs["failed"] else {"applied": digest}
         return _closed_outputs(outcome.outs | {"tried": tried} | done, secret=bool(news.get("secret")))
+
+    def _remember(self, olds: dict[str, Any]) -> None:
+        """What the engine shows of the stack's users, for everybody else's checks."""
+        try:
+            if isinstance(olds.get("users"), str):
+                self._session.memory.remember(olds["users"])
+        except AnotherEndUser as error:
+            if olds.get("secret"):
+                error.call_user(f"a member of {olds['roster']}")
+            raise
 
     def _caller(self, news: dict[str, Any]) -> Caller | InvalidSetting:
         """Who asks, or why nobody can: the same for everybody."""

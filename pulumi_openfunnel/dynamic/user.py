@@ -15,7 +15,7 @@ from ..errors import InvalidInput, OpenFunnelError, ProvisioningError
 from ..operation import Operation, under_name
 from ..provisioning import preflight, refusals, release, users, verify
 from ..provisioning.connections import Caller
-from ..provisioning.keys import ACTIVE, EndUser, Held, ProvisionedKey
+from ..provisioning.keys import ACTIVE, EndUser, Held, ProvisionedKey, fingerprint
 from ..provisioning.ownership import check_end_user
 from ..schema import ADOPTED, INPUTS, ISSUED, REPLACING, SHOWN_AS, USER_INPUTS, pick
 from .envelope import secrets
@@ -40,7 +40,7 @@ class UserVerbs(Verbs):
         inputs = pick(news, (*USER_INPUTS, ADOPTED, SHOWN_AS))
         try:
             with _named(inputs):
-                inputs = self._checked(inputs, creates=not olds)
+                inputs = self._checked(olds, inputs)
         except OpenFunnelError as error:
             # Without a property: of one that it is told, the engine prints the value, whatever it holds.
             return CheckResult({}, [CheckFailure("", str(error))])
@@ -52,6 +52,8 @@ class UserVerbs(Verbs):
         Raises:
             InvalidInput: when the key of one user would become another's.
         """
+        with _named(olds):
+            self._remember(id, olds, news)
         changed = [name for name in INPUTS if _differs(name, olds.get(name), news.get(name))]
         another_key = users.brings_another_key(_held(id, olds), news.get(ADOPTED))
         if "internal_email" in changed and news.get(ADOPTED) is not None and not another_key:
@@ -94,6 +96,25 @@ class UserVerbs(Verbs):
         """Release the key; there is nothing to call."""
         release.let_go(self._session, _held(id, props), self._operation(props))
 
+    def _remember(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> None:
+        """What the engine shows of a user: whom it stood for, and that its end user has another address now."""
+        held, memory = _held(id, olds), self._session.memory
+        memory.stood_for(held.user, held.fingerprint)
+        if not contains_unknowns(news) and news.get("internal_email") == held.user.internal_email:
+            memory.moves(held.user.internal_email, held.user.email, _end_user(news).email)
+
+    def _declare(self, olds: dict[str, Any], inputs: dict[str, Any], adopted: Any) -> None:
+        """What the program declares: a user, and perhaps its key."""
+        memory, user = self._session.memory, _end_user(inputs)
+        if olds.get("internal_email"):
+            before = _end_user(olds)
+            memory.stood_for(before)
+            if before.internal_email == user.internal_email:
+                memory.moves(user.internal_email, before.email, user.email)
+        memory.declare(user)
+        if isinstance(adopted, str):
+            memory.declare_key(user, fingerprint(adopted))
+
     def _operation(self, props: dict[str, Any]) -> Operation:
         """Who runs this; a user whose address is a secret is called by its resource's name."""
         operation, name = self._session.operation, props.get(SHOWN_AS)
@@ -102,7 +123,7 @@ class UserVerbs(Verbs):
     def _caller(self, props: dict[str, Any]) -> Caller:
         return self._session.caller(props.get("orchestrator"), self._operation(props))
 
-    def _checked(self, inputs: dict[str, Any], *, creates: bool) -> dict[str, Any]:
+    def _checked(self, olds: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
         email = inputs.get("email")
         if not contains_unknowns(email):
             inputs["email"] = str(emails.parse(email))
@@ -110,15 +131,22 @@ class UserVerbs(Verbs):
             return inputs | {"internal_email": UNKNOWN}
         caller = self._caller(inputs)
         inputs["internal_email"] = _internal_email(inputs, caller.settings.domain)
-        if ADOPTED in inputs:
-            if not contains_unknowns(inputs[ADOPTED]):
-                verify.checked_key(caller.settings, inputs[ADOPTED])
-        elif creates:
-            if not contains_unknowns([email, inputs["internal_email"]]):
-                check_end_user(caller, _end_user(inputs))
-            who = "a user" if contains_unknowns(inputs["internal_email"]) else inputs["internal_email"]
-            preflight.try_provisioner_key(self._session, caller, inputs.get(SHOWN_AS) or who)
+        adopted = inputs.get(ADOPTED)
+        if adopted is not None and not contains_unknowns(adopted):
+            adopted = verify.checked_key(caller.settings, adopted)
+        known = not contains_unknowns([email, inputs["internal_email"]])
+        if known:
+            self._declare(olds, inputs, adopted)
+        if adopted is None and not olds:
+            self._check_new(caller, inputs, known=known)
         return inputs
+
+    def _check_new(self, caller: Caller, inputs: dict[str, Any], *, known: bool) -> None:
+        """Raise what would fail at create, as far as it is known."""
+        if known:
+            check_end_user(caller, _end_user(inputs))
+        who = inputs["internal_email"] if known else "a user"
+        preflight.try_provisioner_key(self._session, caller, inputs.get(SHOWN_AS) or who)
 
 
 @contextlib.contextmanager

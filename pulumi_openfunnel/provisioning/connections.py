@@ -6,13 +6,14 @@ import functools
 import os
 import threading
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ..api.pace import Outage, Pace
 from ..operation import SILENT, Operation
 from ..settings import Settings
+from .memory import Memory
 
 if TYPE_CHECKING:  # loaded when they are needed: a preview of nothing new makes no request
     from ..api.client import Client
@@ -95,11 +96,13 @@ class Caller:
         settings: the orchestrator's.
         connections: what it shares with the others.
         operation: who runs this.
+        memory: what the operation has seen of its stack.
     """
 
     settings: Settings
     connections: Connections
     operation: Operation = SILENT
+    memory: Memory = field(default_factory=Memory)
 
     @property
     def client(self) -> Client:

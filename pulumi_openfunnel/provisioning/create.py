@@ -40,15 +40,15 @@ def provision(caller: Caller, user: EndUser) -> ProvisionedKey:
     caller.settings.require_api_key()
     caller.client  # noqa: B018 - made before anything is written down: what cannot be asked leaves no trail
     if caller.settings.ledger is None:
-        return _ask(caller, user.internal_email, Unrecorded())
+        return _ask(caller, user, Unrecorded())
     identity = identity_of(caller, user)
     with _no_request_sent():
         ledger = caller.connections.ledger(caller.settings.ledger)
     while True:
         row, mine = _turn(caller, ledger, identity)
         if mine:
-            return _ask(caller, user.internal_email, Recorded(ledger, row, caller.seals[0], caller.operation))
-        key = _recall(caller, ledger, row)
+            return _ask(caller, user, Recorded(ledger, row, caller.seals[0], caller.operation))
+        key = _recall(caller, user, ledger, row)
         if key is not None:
             return key
 
@@ -82,7 +82,7 @@ def _no_request_sent() -> Iterator[None]:
         raise
 
 
-def _recall(caller: Caller, ledger: Ledger, row: Row) -> ProvisionedKey | None:
+def _recall(caller: Caller, user: EndUser, ledger: Ledger, row: Row) -> ProvisionedKey | None:
     """The key that the ledger holds, when it may still work; None when it does not."""
     who, operation = row.identity.internal_email, caller.operation
     try:
@@ -96,6 +96,7 @@ def _recall(caller: Caller, ledger: Ledger, row: Row) -> ProvisionedKey | None:
         ledger.dead(row, "OpenFunnel refused it")
         operation.info(who, "the key in the ledger was revoked, so OpenFunnel is asked for a new one.", key.fingerprint)
         return None
+    caller.memory.check_key(user, key.fingerprint)
     other = ledger.issued(row, key.fingerprint)
     if other is not None:
         ledger.doubted(row, "its key is another user's")
@@ -108,9 +109,9 @@ def _recall(caller: Caller, ledger: Ledger, row: Row) -> ProvisionedKey | None:
     return key
 
 
-def _ask(caller: Caller, internal_email: str, intent: Intent) -> ProvisionedKey:
+def _ask(caller: Caller, user: EndUser, intent: Intent) -> ProvisionedKey:
     """Create the user, whatever that takes, and write down how it went."""
-    settings, client = caller.settings, caller.client
+    settings, client, internal_email = caller.settings, caller.client, user.internal_email
 
     def request(seconds: float) -> CreatedUser:
         intent.sending()
@@ -131,6 +132,7 @@ def _ask(caller: Caller, internal_email: str, intent: Intent) -> ProvisionedKey:
     try:
         created = persist(request, internal_email, timeout=settings.timeout, pace=pace, operation=caller.operation)
         key = ProvisionedKey(id=created.id, api_key=created.api_key)
+        _check_key(caller, user, key, intent)
         intent.issued(created, key.fingerprint)
     except AnotherEndUser:
         raise
@@ -141,3 +143,11 @@ def _ask(caller: Caller, internal_email: str, intent: Intent) -> ProvisionedKey:
     finally:
         intent.let_go()
     return key
+
+
+def _check_key(caller: Caller, user: EndUser, key: ProvisionedKey, intent: Intent) -> None:
+    """Refuse a key that somebody else of the stack holds: the engine may have shown who while the answer was awaited."""
+    try:
+        caller.memory.check_key(user, key.fingerprint)
+    except AnotherEndUser as error:
+        raise intent.doubted(error) from None

@@ -57,6 +57,7 @@ def adopt(caller: Caller, user: EndUser, api_key: str) -> ProvisionedKey:
     if not balance.accepted:
         raise refusals.key_not_tried(user.internal_email, balance.problem, balance.status)
     key = ProvisionedKey(id=user.internal_email, api_key=api_key)
+    caller.memory.check_key(user, key.fingerprint)
     hold(caller, user, key)
     return key
 

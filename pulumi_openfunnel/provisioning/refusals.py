@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import AnotherEndUser, InProgress, InvalidInput, KeyNotTried, KeyRefused, Stopped
 from ..ledger.rows import Identity
+from .keys import EndUser
 
 SHOW = "python -m pulumi_openfunnel ledger"
 """The command that shows the ledger."""
@@ -41,6 +42,49 @@ def shared_key(identity: Identity, fingerprint: str, other: Identity) -> Another
         'given to two end users. Set prefix or email_mapping="subaddress"; or, when both are the same customer, run: '
         f"{SHOW} forget {other.email}.",
         f"its key ({fingerprint}) is another user's, so it was not used. Set prefix. See: {SHOW}.",
+    )
+
+
+def held_by_another(user: EndUser, other: str) -> AnotherEndUser:
+    """The stack holds the user for another end user, staying or leaving."""
+    return AnotherEndUser(
+        user.internal_email,
+        f"it is the user of {other} in this stack, and {user.email} would get its key. No request was sent. For the same "
+        f'customer under another name or address, set aliases; for another one, set prefix or email_mapping="subaddress".',
+        "its internal email is another end user's in this stack. No request was sent. For the same customer, set aliases; "
+        "for another one, set prefix.",
+    )
+
+
+def given_away(user: EndUser, other: str) -> AnotherEndUser:
+    """The user was given to another end user before the engine showed its holder."""
+    return AnotherEndUser(
+        user.internal_email,
+        f"it is the user of {user.email} in this stack, and {other} has just got it: both may have one key. Take {other} out "
+        "again, or set prefix for it, and have OpenFunnel replace the key.",
+        "it stands for two end users now: both may have one key. Take the new one out again, or set prefix for it, and have "
+        "OpenFunnel replace the key.",
+    )
+
+
+def key_for_two(user: EndUser, other: EndUser) -> AnotherEndUser:
+    """The program passes one key for two end users."""
+    return AnotherEndUser(
+        user.internal_email,
+        f"existing_api_key of {user.email} is the same key as that of {other.email}. Nothing was stored. Pass each user's own "
+        "key.",
+        "existing_api_key is the same key as another user's. Nothing was stored. Pass each user's own key.",
+    )
+
+
+def key_of_another(user: EndUser, other: EndUser, fingerprint: str) -> AnotherEndUser:
+    """A key that somebody else of the stack holds."""
+    return AnotherEndUser(
+        user.internal_email,
+        f"the key ({fingerprint}) is the one of {other.internal_email} ({other.email}) in this stack, so it was not used: a key "
+        "is never given to two end users. For the same customer, set aliases; for another one, set prefix.",
+        f"the key ({fingerprint}) is another user's in this stack, so it was not used. For the same customer, set aliases; for "
+        "another one, set prefix.",
     )
 
 

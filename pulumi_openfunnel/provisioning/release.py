@@ -11,6 +11,10 @@ from .keys import Held
 from .ownership import release
 from .session import Session
 
+_TWO_HOLDERS = (
+    "was removed from the stack for one end user and got for another one, with the same key: both hold it now. Take the new one "
+    "out again, or set prefix for it, and have OpenFunnel replace the key."
+)
 _ADVICE = "To disable the user, ask OpenFunnel."
 
 
@@ -26,11 +30,13 @@ def let_go(session: Session, held: Held, operation: Operation | None = None) -> 
         LedgerUnusable: when the ledger cannot be written, so that the state had better keep the key.
     """
     who = held.user.internal_email
-    new = session.created.get(who)
+    new, given_to = session.created.get(who), session.memory.given_to(who)
+    warn = (operation or session.operation).warn
     if new is not None and new == held.fingerprint:
+        if given_to != held.user.email:
+            warn(who, _TWO_HOLDERS, f"{held.user.email} and {given_to}")
         return  # another resource of the stack stands for the same user now, with the same key
     kept = _kept(session, held)
-    warn = (operation or session.operation).warn
     if new is not None:
         second = f"existed already and got a second key: the stack now holds {new} in place of {held.fingerprint}"
         warn(who, f"{second} (fingerprints). Whether the first key still works, ask OpenFunnel.")

@@ -13,6 +13,7 @@ from .. import settings
 from ..operation import Operation
 from ..settings import Config, Settings
 from .connections import Caller, Connections
+from .memory import Memory
 from .verify import KeyState
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ class Session:
         environ: the same.
         operation: the same.
         connections: to APIs and ledgers.
+        memory: which end user each user and key of the stack stands for.
         created: by internal email, the fingerprint of the key that this operation brought.
         refused: by settings, why everybody with the same credentials is refused.
         refreshes: whether it has read resources, as a refresh does before anything else.
@@ -41,6 +43,7 @@ class Session:
         self.environ = environ
         self.operation = operation
         self.connections = Connections()
+        self.memory = Memory()
         self.created: dict[str, str] = {}
         self.refused: dict[Settings, str] = {}
         self.refreshes = False
@@ -60,7 +63,7 @@ class Session:
             InvalidSetting: when a setting is missing or wrong.
         """
         read = settings.read(self._config, self.environ, orchestrator)
-        return Caller(read, self.connections, operation or self.operation)
+        return Caller(read, self.connections, operation or self.operation, self.memory)
 
     def ledger_file(self) -> Path | None:
         """The ledger's file, whatever the other settings; None when it is off.

@@ -26,7 +26,9 @@ def get_key(session: Session, caller: Caller, user: EndUser, existing_api_key: s
     Raises:
         OpenFunnelError: see :func:`create.provision` and :func:`ownership.adopt`.
     """
+    caller.memory.check(user)
     key = adopt(caller, user, existing_api_key) if existing_api_key is not None else provision(caller, user)
+    caller.memory.give(user, key.fingerprint)
     session.created[user.internal_email] = key.fingerprint
     return key
 
