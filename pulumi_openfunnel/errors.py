@@ -9,12 +9,13 @@
     └── ProvisioningError         one user was not provisioned, and which
         ├── CredentialsRefused    401: the provisioner key
         ├── NotAProvisioner       403: the account behind the key
-        ├── UserExists            409, or 400 that says so
+        ├── UserExists            409, or 400 or 422 that says so
         ├── KeyRefused            an adopted key that OpenFunnel does not accept
         ├── KeyNotTried           an adopted key that OpenFunnel said nothing of
         ├── RequestRefused        any other 4xx, and redirects
-        ├── RateLimited           429
-        ├── ServerFault           5xx
+        ├── ForeignPage           401, 403, 407 that somebody else answered
+        ├── RateLimited           429, and 503 that says when to come back
+        ├── ServerFault           5xx, 408, 425
         ├── Unreachable           no answer: nobody there, or nothing in time
         ├── AnswerNotBelieved     2xx that does not prove the user that was asked for
         ├── AnotherEndUser        the ledger knows the user, or the key, as another end user's
@@ -101,11 +102,15 @@ class ProvisioningError(OpenFunnelError):
         may_exist: whether the request may have created the user all the same.
         transient: whether the same request may succeed later.
         attempts: how often it was tried.
+        tries: how often it is worth trying altogether; None for as long as the time lasts.
+        patience: seconds after which further tries are not worth it; None for the whole time.
     """
 
     may_exist = False
     transient = False
     attempts = 1
+    tries: int | None = None
+    patience: float | None = None
 
     def __init__(self, internal_email: str, reason: str, status: int | None = None) -> None:
         super().__init__(reason)
@@ -140,7 +145,7 @@ class NotAProvisioner(ProvisioningError):
 
 
 class UserExists(ProvisioningError):
-    """409, or 400 that says "exists": there is such a user already. Nothing was created."""
+    """409, or 400 or 422 that says "exists": there is such a user already. Nothing was created."""
 
 
 class KeyRefused(ProvisioningError):
@@ -155,8 +160,18 @@ class RequestRefused(ProvisioningError):
     """A redirect, or a 4xx without a class of its own. Nothing was created."""
 
 
+class ForeignPage(ProvisioningError):
+    """401, 403 or 407 with a page that is not OpenFunnel's: a proxy, a firewall or a portal stands in between.
+
+    Says nothing of the provisioner key. Nothing was created.
+    """
+
+    transient = True
+    tries = 3
+
+
 class RateLimited(ProvisioningError):
-    """429: too many requests. Nothing was created.
+    """429, or 503 with a time: OpenFunnel asks to wait.
 
     Attributes:
         retry_after: seconds to wait, as the server said; None when it did not.
@@ -164,13 +179,14 @@ class RateLimited(ProvisioningError):
 
     transient = True
 
-    def __init__(self, internal_email: str, reason: str, retry_after: float | None) -> None:
-        super().__init__(internal_email, reason, 429)
+    def __init__(self, internal_email: str, reason: str, retry_after: float | None, status: int = 429) -> None:
+        super().__init__(internal_email, reason, status)
         self.retry_after = retry_after
+        self.may_exist = status != 429
 
 
 class ServerFault(ProvisioningError):
-    """5xx: whether the user was created is unknown."""
+    """5xx, 408 or 425: whether the user was created is unknown."""
 
     may_exist = True
     transient = True

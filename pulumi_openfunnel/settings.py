@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,6 +96,7 @@ def read(config: Config, environ: Mapping[str, str], orchestrator: object = None
         InvalidSetting: with one line that says which command sets it. No message repeats a value, because a
             key may stand in the wrong place.
     """
+    _check_spelling(config)
     name = _known(config, orchestrator)
     credentials = _credentials(config, environ, name)
     user_id, domain = _user_id(_Place(USER_ID, name), credentials[USER_ID])
@@ -108,6 +110,17 @@ def read(config: Config, environ: Mapping[str, str], orchestrator: object = None
         ledger=ledger_file(config, environ),
         ledger_key=ledger_key(environ),
     )
+
+
+def _check_spelling(config: Config) -> None:
+    """Refuse a setting that differs from one of ours in case, a hyphen or an underscore: it would be passed over."""
+    for setting in (*_COMMANDS, ORCHESTRATORS):
+        words = re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", setting)
+        for other in (setting.lower(), words, words.replace("_", "-")):
+            if other != setting and config(other) is not None:
+                raise InvalidSetting(
+                    other, f"{other} is not a setting: did you mean {setting}? Run: pulumi config rm {other}."
+                )
 
 
 def ledger_file(config: Config, environ: Mapping[str, str]) -> Path | None:

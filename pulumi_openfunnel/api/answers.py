@@ -15,6 +15,7 @@ from .. import settings
 from ..errors import (
     AnswerNotBelieved,
     CredentialsRefused,
+    ForeignPage,
     NotAProvisioner,
     ProvisioningError,
     RateLimited,
@@ -24,8 +25,8 @@ from ..errors import (
 )
 
 MAX_BODY = 64 * 1024  # bytes of an answer that are read
-MAX_WAIT = 3600.0  # seconds; a server that asks for more does not mean it
 
+FOREIGN = "somebody between here and OpenFunnel answered in its place"
 MAY_EXIST = "The user may have been created all the same"
 UNCHANGED = "Nothing was created"
 
@@ -102,6 +103,12 @@ def refusal(internal_email: str, answer: Answer, set_key: str) -> ProvisioningEr
         set_key: the sentence that says how another provisioner key is set.
     """
     status = answer.status
+    if is_foreign(answer):
+        return ForeignPage(
+            internal_email,
+            f"{FOREIGN} ({status}). {UNCHANGED}. Check HTTPS_PROXY and NO_PROXY, and what stands between here and OpenFunnel.",
+            status,
+        )
     if status == 401:
         return CredentialsRefused(
             internal_email, f"OpenFunnel refused the provisioner key (401). {UNCHANGED}. {set_key}", status
@@ -113,21 +120,36 @@ def refusal(internal_email: str, answer: Answer, set_key: str) -> ProvisioningEr
             f"is_provisioner on it, and check that {settings.USER_ID} is the account of {settings.API_KEY}.",
             status,
         )
-    if status == 409 or (status == 400 and re.search(rb"exists|already", answer.body, re.IGNORECASE)):
+    if status == 409 or (status in (400, 422) and re.search(rb"exists|already", answer.body, re.IGNORECASE)):
         return UserExists(
             internal_email,
             f"exists already ({status}), and its key cannot be read. {UNCHANGED}. Pass existing_api_key when you have "
             "its key, aliases when the resource was only renamed, or prefix or email_mapping for another user.",
             status,
         )
-    if status == 429:
-        wait = _retry_after(answer)
-        when = f"in {min(wait, MAX_WAIT):.0f} seconds" if wait is not None else "later"
-        return RateLimited(
-            internal_email, f"OpenFunnel limits the rate (429). {UNCHANGED}. Run pulumi up again {when}.", wait
-        )
-    if status >= 500:
+    return _later(internal_email, answer) or _never(internal_email, status)
+
+
+def is_foreign(answer: Answer) -> bool:
+    """Whether somebody between here and OpenFunnel refused the request: OpenFunnel's own refusals are JSON objects."""
+    return answer.status == 407 or (answer.status in (401, 403) and json_object(answer.body) is None)
+
+
+def _later(internal_email: str, answer: Answer) -> ProvisioningError | None:
+    """What may be answered otherwise when it is asked again."""
+    status, wait = answer.status, _retry_after(answer)
+    if status == 429 or (status == 503 and wait is not None):
+        when = f"in {wait:.0f} seconds" if wait is not None else "later"
+        what, so = ("limits the rate", UNCHANGED) if status == 429 else ("asks to wait", MAY_EXIST)
+        reason = f"OpenFunnel {what} ({status}). {so}. Run pulumi up again {when}."
+        return RateLimited(internal_email, reason, wait, status)
+    if status >= 500 or status in (408, 425):
         return ServerFault(internal_email, f"OpenFunnel answered {status}. {MAY_EXIST}. Run pulumi up again.", status)
+    return None
+
+
+def _never(internal_email: str, status: int) -> RequestRefused:
+    """What is final."""
     what = "a redirect, which is never followed with a key" if 300 <= status < 400 else f"{status}"
     advice = f"Check {settings.BASE_URL}" if status < 400 or status in (404, 405) else "Ask OpenFunnel why"
     return RequestRefused(internal_email, f"OpenFunnel answered {what}. {UNCHANGED}. {advice}.", status)

@@ -11,9 +11,10 @@ import httpcore
 import httpx
 
 from .. import settings
-from ..errors import InvalidSetting, ProvisioningError, Unreachable
-from .answers import MAX_BODY, MAY_EXIST, UNCHANGED, Answer, CreatedUser, believe, json_object, refusal
+from ..errors import InvalidSetting
+from .answers import FOREIGN, MAX_BODY, Answer, CreatedUser, believe, is_foreign, json_object, refusal
 from .deadlines import Deadlines
+from .failures import broken, late, unanswered, unreached
 from .pace import IN_FLIGHT
 from .proxies import proxy_for
 from .transport import Transport
@@ -31,12 +32,14 @@ class Balance:
     Attributes:
         status: the HTTP status; None when there was no answer that means anything.
         credits_left: the credits of the key's domain, when the answer tells.
-        problem: why the key is not known to work; None when it does.
+        problem: why the key is not known to work, as the words behind "OpenFunnel was asked, but"; None when it does.
+        foreign: whether somebody else answered in its place.
     """
 
     status: int | None
     credits_left: float | None = None
     problem: str | None = None
+    foreign: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -64,12 +67,14 @@ class Client:
         self._timeout = timeout
         self._looks = threading.BoundedSemaphore(IN_FLIGHT)  # so that a look's time does not pass in a queue
         self._deadlines = Deadlines(httpcore.SyncBackend())
+        proxy = proxy_for(base_url)
+        self._proxy = proxy.variable if proxy is not None else None
         try:
             # Whole addresses, parsed once: to put one together from a base takes httpx as long as to send a request.
             self._create_user = httpx.URL(base_url + CREATE_USER)
             self._balance = httpx.URL(base_url + BALANCE)
             self._http = httpx.Client(
-                transport=Transport(proxy_for(base_url), 2 * IN_FLIGHT, self._deadlines),
+                transport=Transport(proxy.url if proxy is not None else None, 2 * IN_FLIGHT, self._deadlines),
                 trust_env=False,
                 follow_redirects=False,
                 headers={"User-Agent": f"pulumi-openfunnel/{version('pulumi-openfunnel')}"},
@@ -121,7 +126,7 @@ class Client:
             raise refusal(internal_email, answer, set_key)
         keep(answer)
         if not answer.whole:
-            raise _late(internal_email) if answer.late else _broken(internal_email)
+            raise late(internal_email) if answer.late else broken(internal_email)
         return believe(internal_email, api_key, answer.status, answer.body)
 
     def balance(self, api_key: str, timeout: float = BALANCE_TIMEOUT) -> Balance:
@@ -140,13 +145,13 @@ class Client:
         try:
             with self._looks:
                 answer = self._exchange(request, timeout)
-        except httpx.TimeoutException:
-            return Balance(None, problem="it did not answer in time")
-        except httpx.HTTPError:
-            return Balance(None, problem="it could not be reached")
+        except httpx.HTTPError as error:
+            return Balance(None, problem=unreached(error, self._proxy))
+        told = json_object(answer.body) if answer.whole else None
+        if is_foreign(answer):
+            return Balance(None, problem=f"{FOREIGN} ({answer.status})", foreign=True)
         if not answer.succeeded:
             return Balance(answer.status, problem=f"it answered {answer.status}")
-        told = json_object(answer.body) if answer.whole else None
         if told is None:
             return Balance(None, problem=f"it answered {answer.status} with no JSON object")
         left = told.get("credits_left")
@@ -164,7 +169,7 @@ class Client:
         try:
             return self._exchange(request, timeout)
         except httpx.HTTPError as error:
-            failure = _unanswered(internal_email, error)
+            failure = unanswered(internal_email, error, self._proxy)
         raise failure
 
     def _exchange(self, request: httpx.Request, timeout: float) -> Answer:
@@ -188,36 +193,3 @@ class Client:
 def _without_location(response: httpx.Response) -> None:
     """Take away where a redirect leads: it is never followed, and httpx fails on one that it cannot parse."""
     response.headers.pop("location", None)
-
-
-def _unanswered(internal_email: str, error: httpx.HTTPError) -> ProvisioningError:
-    """What an exchange without an answer means; of the error's text only a connection's is repeated."""
-    said = " ".join(str(error).split())
-    if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout):
-        reason = "OpenFunnel could not be reached in time"
-    elif isinstance(error, httpx.ConnectError):
-        reason = f"OpenFunnel could not be reached ({said})"
-    elif isinstance(error, httpx.ProxyError):
-        reason = "the proxy that the environment names did not let the request through"
-    elif isinstance(error, httpx.TimeoutException):
-        return _late(internal_email)
-    else:
-        return _broken(internal_email)
-    return Unreachable(
-        internal_email,
-        f"{reason}. {UNCHANGED}. Check {settings.BASE_URL} and run pulumi up again.",
-        sent=False,
-        transient="CERTIFICATE_VERIFY_FAILED" not in said,
-    )
-
-
-def _late(internal_email: str) -> Unreachable:
-    return Unreachable(
-        internal_email, f"OpenFunnel did not answer in time. {MAY_EXIST}. Run pulumi up again.", sent=True
-    )
-
-
-def _broken(internal_email: str) -> Unreachable:
-    return Unreachable(
-        internal_email, f"the connection to OpenFunnel broke. {MAY_EXIST}. Run pulumi up again.", sent=True
-    )

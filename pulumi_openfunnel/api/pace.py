@@ -7,12 +7,14 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 
 from ..errors import RateLimited, Stopped, Unreachable
 from ..operation import Operation
 
 IN_FLIGHT = 32  # create-user requests at once, and as many looks at a balance
 OUTAGE = 20.0  # seconds without an answer, before nobody of many users is asked for any more
+MOST_WAITS = 900.0  # seconds of waits that OpenFunnel asks for, for one user
 LONG_WAIT = 3.0  # seconds; a longer wait is shown
 _LOOK = 0.2  # seconds between two looks for a free place
 
@@ -46,6 +48,22 @@ class Outage:
             self._failures = 0
 
 
+class Waits:
+    """How long OpenFunnel may still ask one user to wait: 15 minutes in all, counted from its first request."""
+
+    def __init__(self) -> None:
+        self.left = MOST_WAITS
+        self.asked = False
+
+    @contextlib.contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count the time that is waited inside the context, once there was a request."""
+        began = time.monotonic()
+        yield
+        if self.asked:
+            self.left -= time.monotonic() - began
+
+
 class Pace:
     """The pace of all requests to one API: at most 32 at once, none while OpenFunnel asked to wait, and fewer then.
 
@@ -67,12 +85,12 @@ class Pace:
         self.outage = Outage()
 
     @contextlib.contextmanager
-    def turn(self, who: str, patience: float, operation: Operation) -> Iterator[None]:
+    def turn(self, who: str, waits: Waits, operation: Operation) -> Iterator[None]:
         """Wait until a request may start, and hold its place while it runs.
 
         Args:
             who: the user it is for.
-            patience: seconds; a wait that OpenFunnel asked for is not waited for when it is longer.
+            waits: how long OpenFunnel may still ask it to wait.
             operation: where progress is shown; nothing starts once it stops.
 
         Raises:
@@ -87,12 +105,13 @@ class Pace:
             if self._start():
                 break
             wait = self._opens - time.monotonic()
-            if wait > patience:
+            if wait > waits.left:
                 raise _too_long(who, wait)
             if wait > LONG_WAIT:
-                operation.progress(None, f"OpenFunnel limits the rate: requests go on in {wait:.0f} s.")
+                operation.progress(None, f"OpenFunnel asked to wait: requests go on in {wait:.0f} s.")
             if wait > 0:
-                operation.wait(min(wait, 1.0))
+                with waits.counted():
+                    operation.wait(min(wait, 1.0))
         try:
             _check_stopping(who, operation)
             yield
@@ -158,10 +177,11 @@ def _out(who: str) -> Unreachable:
 
 
 def _too_long(who: str, seconds: float) -> RateLimited:
+    until = datetime.fromtimestamp(time.time() + seconds, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     error = RateLimited(
         who,
-        f"OpenFunnel limits the rate (429) for another {seconds:.0f} seconds, longer than openfunnel:timeout leaves. "
-        f"Nothing was created. Run pulumi up again in {seconds:.0f} seconds.",
+        f"OpenFunnel asked to wait until {until}, which is longer than one user waits ({MOST_WAITS / 60:.0f} minutes). No request "
+        "was sent. Run pulumi up again then.",
         seconds,
     )
     error.transient = False

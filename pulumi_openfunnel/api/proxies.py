@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from pulumi_openfunnel.base_url import is_loopback
 
 
-def proxy_for(url: str) -> str | None:
-    """The proxy for requests to a URL, itself a URL; None when they go there directly.
+class Proxy(NamedTuple):
+    """A proxy, and the variable that names it. The URL may hold a password."""
+
+    url: str
+    variable: str
+
+
+def proxy_for(url: str) -> Proxy | None:
+    """The proxy for requests to a URL; None when they go there directly.
 
     Args:
         url: scheme, host and port. What goes to this machine itself never goes through a proxy.
@@ -24,8 +32,11 @@ def proxy_for(url: str) -> str | None:
     proxies = getproxies()
     if is_loopback(host) or _is_excepted(host, target.port, proxies.get("no", "")):
         return None
-    proxy = proxies.get(target.scheme) or proxies.get("all")
-    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+    for kind in (target.scheme, "all"):
+        proxy = proxies.get(kind)
+        if proxy:
+            return Proxy(proxy if "://" in proxy else f"http://{proxy}", f"{kind.upper()}_PROXY")
+    return None
 
 
 def _is_excepted(host: str, port: int | None, no_proxy: str) -> bool:

@@ -10,8 +10,7 @@ from typing import TypeVar
 
 from ..errors import ProvisioningError, RateLimited
 from ..operation import Operation
-from .answers import MAX_WAIT
-from .pace import LONG_WAIT, Pace
+from .pace import LONG_WAIT, Pace, Waits
 
 MAX_RATE_LIMITS = 50  # 429 answers for one user, after which the server does not mean to answer otherwise
 LONGEST = 30.0  # seconds between two requests, at the most
@@ -46,7 +45,7 @@ def persist(request: Callable[[float], T], who: str, *, timeout: float, pace: Pa
             failure, pause = error, backoff(attempts)
         if not failure.transient:
             raise failure
-        if patience.is_over(pause):
+        if patience.is_over(failure, attempts, pause):
             failure.attempts = attempts
             raise failure
         patience.sleep(pause, failure)
@@ -69,13 +68,17 @@ class _Patience:
         self._left = timeout  # seconds of trying
         self._least = timeout / 10  # seconds that a request needs: one cut short leaves open whether its user exists
         self._limited = 0  # 429 answers
+        self._waits = Waits()
+        self._began: float | None = None
         self._pace = pace
         self._operation = operation
 
     def once(self, request: Callable[[float], T]) -> T:
         """One request, in its turn."""
-        with self._pace.turn(self._who, self._left, self._operation):
+        with self._pace.turn(self._who, self._waits, self._operation):
             started = time.monotonic()
+            self._began = self._began or started
+            self._waits.asked = True
             try:
                 result = request(self._left)
             except RateLimited as error:
@@ -90,10 +93,16 @@ class _Patience:
             self._pace.answered()
             return result
 
-    def is_over(self, pause: float) -> bool:
-        """Whether there is no time for another request after a pause."""
-        out = self._operation.gives_up and self._pace.outage.lasts
-        return out or self._limited >= MAX_RATE_LIMITS or self._left - pause < self._least
+    def is_over(self, failure: ProvisioningError, attempts: int, pause: float) -> bool:
+        """Whether another request after a pause is not worth it, or there is no time for it."""
+        if self._operation.gives_up and self._pace.outage.lasts:
+            return True
+        if failure.tries is not None and attempts >= failure.tries:
+            return True
+        tried = time.monotonic() - (self._began or 0.0)
+        if failure.patience is not None and tried + pause > failure.patience:
+            return True
+        return self._limited >= MAX_RATE_LIMITS or self._left - pause < self._least
 
     def sleep(self, seconds: float, failure: ProvisioningError) -> None:
         """Wait, less when the operation stops."""
@@ -108,8 +117,4 @@ class _Patience:
         """Hold back every request of the process for as long as the server asked; for longer each time if it did not."""
         self._limited += 1
         seconds = min(2.0**self._limited, 30.0) if error.retry_after is None else error.retry_after
-        if seconds > MAX_WAIT:
-            self._operation.warn(
-                self._who, f"OpenFunnel asked to wait for {seconds:g} seconds, taken as {MAX_WAIT:.0f}."
-            )
-        self._pace.hold(min(seconds, MAX_WAIT), since)
+        self._pace.hold(seconds, since)

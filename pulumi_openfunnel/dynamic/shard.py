@@ -183,7 +183,7 @@ class ShardVerbs(Verbs):
             member_caller = replace(caller, operation=self._operation(news, "members", id_))
             return users.get_key(self._session, member_caller, user, existing_api_key)
         except (CredentialsRefused, NotAProvisioner) as error:
-            if error.is_general:
+            if error.is_general and caller.settings not in self._session.connections.accepted:
                 refused[caller.settings] = error.reason
             raise
 

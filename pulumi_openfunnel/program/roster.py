@@ -196,7 +196,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
         secret = await self._given.is_secret()
         for id_, entry in placed.items():
             holder = Holder(parent, self._name, id_ if not secret or self._given.by_id else None, id_)
-            self._program.claim(at, entry["internal_email"], holder, entry["email"], secret=bool(secret))
+            self._program.claim(at, entry["internal_email"], holder, entry["email"], self, secret=bool(secret))
         return Opaque(placed)
 
     async def _computed(self, domain: str) -> dict[str, dict[str, Any]]:

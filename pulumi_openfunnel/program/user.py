@@ -76,7 +76,7 @@ class ProvisionedUser(Resource, module="openfunnel", name="ProvisionedUser"):
         props: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         props |= dict.fromkeys(("internal_email", *ISSUED))
         # The claim is part of the input: what is not claimed is never registered, so never created.
-        made_of, claimed = (email, *given.values()), partial(_claimed, program, name, opts)
+        made_of, claimed = (email, *given.values()), partial(_claimed, program, self, name, opts)
         if all(value is None or isinstance(value, str) for value in made_of):
             props["email"] = asyncio.ensure_future(claimed(made_of))
         else:
@@ -102,11 +102,18 @@ async def _name_of_secret(name: str, *given: Any) -> str | None:
     return name if any([await output.is_secret() for output in outputs]) else None
 
 
-async def _claimed(program: Program, name: str, opts: pulumi.ResourceOptions | None, made_of: Sequence[Any]) -> Any:
+async def _claimed(
+    program: Program,
+    user: ProvisionedUser,
+    name: str,
+    opts: pulumi.ResourceOptions | None,
+    made_of: Sequence[Any],
+) -> Any:
     """The email that was given, when no other declaration stands for the same user.
 
     Args:
         program: the program that runs.
+        user: the resource.
         name: the resource's name.
         opts: its options, of which the parent matters.
         made_of: email, prefix, email mapping and orchestrator.
@@ -118,7 +125,7 @@ async def _claimed(program: Program, name: str, opts: pulumi.ResourceOptions | N
         return email  # refused in check
     at = destination(orchestrator)
     internal_email = emails.spelled(email, at[1], prefix=prefix, email_mapping=email_mapping)
-    program.claim(at, internal_email, Holder(await parent_of(opts), name), email.strip().lower())
+    program.claim(at, internal_email, Holder(await parent_of(opts), name), email.strip().lower(), user)
     return email
 
 

@@ -24,9 +24,14 @@ T = TypeVar("T")
 
 
 class Connections:
-    """Clients, paces and ledgers, each made when it is first asked for. Safe to share between threads."""
+    """Clients, paces and ledgers, each made when it is first asked for. Safe to share between threads.
+
+    Attributes:
+        accepted: settings with which a user was created, so that a later refusal is that user's alone.
+    """
 
     def __init__(self) -> None:
+        self.accepted: set[Settings] = set()
         self._making = threading.Lock()
         self._clients: dict[Hashable, Client] = {}
         self._paces: dict[Hashable, Pace] = {}

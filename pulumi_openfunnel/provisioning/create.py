@@ -131,6 +131,7 @@ def _ask(caller: Caller, user: EndUser, intent: Intent) -> ProvisionedKey:
     pace = caller.connections.pace(settings)
     try:
         created = persist(request, internal_email, timeout=settings.timeout, pace=pace, operation=caller.operation)
+        caller.connections.accepted.add(settings)
         key = ProvisionedKey(id=created.id, api_key=created.api_key)
         _check_key(caller, user, key, intent)
         intent.issued(created, key.fingerprint)

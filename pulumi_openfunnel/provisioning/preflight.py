@@ -38,8 +38,13 @@ def try_provisioner_key(session: Session, caller: Caller, who: str) -> None:
             f"may not be created: OpenFunnel answered 403 to the provisioner key of {settings.user_id}. Ask OpenFunnel to "
             f"enable is_provisioner on it. {settings.way_out(USER_ID)}",
         )
+    if balance.status is None:
+        operation.warn(
+            who,
+            f"may not be created: the provisioner key was to be tried at {settings.base_url}, but {balance.problem}.",
+        )
     if balance.accepted and balance.credits_left is not None:
-        operation.info(None, f"OpenFunnel: {settings.domain} has {balance.credits_left:.10g} credits left.")
+        operation.info(None, f"OpenFunnel accepts the provisioner key: {balance.credits_left:.10g} credits left.")
 
 
 def warn_of_ledger(session: Session, caller: Caller) -> None:
