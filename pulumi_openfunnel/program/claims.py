@@ -7,7 +7,6 @@ import gc
 import os
 import sys
 import time
-import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
@@ -86,35 +85,24 @@ class Program:
         """The program that runs now: one for each connection to an engine's (or the mocks') resource monitor."""
         return _programs.setdefault(get_monitor(), Program())
 
-    def claim(
-        self,
-        destination: tuple[str, str],
-        internal_email: str,
-        holder: Holder,
-        email: str,
-        owner: pulumi.Resource,
-        *,
-        secret: bool = False,
-    ) -> None:
+    def claim(self, at: tuple[str, str], internal_email: str, claim: Claim, *, secret: bool = False) -> None:
         """Let a declaration stand for its user, when no other one does.
 
         Args:
-            destination: the base URL and the domain.
+            at: the base URL and the domain.
             internal_email: the user.
-            holder: the declaration.
-            email: the end user's address, normalized.
-            owner: the declaration's resource.
+            claim: the declaration's.
             secret: whether no message may show an address.
 
         Raises:
             pulumi.RunError: naming both and the ways out.
         """
-        at, claim = (destination[0], internal_email), Claim(holder, email, weakref.ref(owner))
-        first = self.claims.setdefault(at, claim)
+        holder, email = claim.holder, claim.email
+        first = self.claims.setdefault((at[0], internal_email), claim)
         if first.holder == holder:
             return
         if self._is_over(first):
-            self.claims[at] = claim
+            self.claims[at[0], internal_email] = claim
             return
         if first.email == email:
             shown = "" if secret else f", {email}"
@@ -124,9 +112,26 @@ class Program:
             f'{first.holder} and {holder} both map to {user}. Set prefix on one, or email_mapping="subaddress".'
         )
 
+    def came_back(self, claim: Claim, base_url: str, internal_email: str, *, secret: bool = False) -> None:
+        """Compare the user that a declaration turned out to stand for with what others claim.
+
+        It may be another one than was claimed: a resource outside of an update's ``--target`` stays as it was.
+
+        Raises:
+            pulumi.RunError: when another end user was to get it, naming both.
+        """
+        first = self.claims.setdefault((base_url, internal_email), claim)
+        if first.holder == claim.holder or first.email == claim.email:
+            return
+        user = "one internal email" if secret else internal_email
+        raise pulumi.RunError(
+            f"{claim.holder} holds {user} in this stack, and {first.holder} is another end user: both may have one key. Take "
+            f"{first.holder} out again, or set prefix for it, and have OpenFunnel replace the key."
+        )
+
     def _is_over(self, claim: Claim) -> bool:
         """Whether a claim is one of an earlier test: tests may share one ``set_mocks``, and with it this program."""
-        if not isinstance(get_monitor(), MockMonitor):
+        if not is_mocked():
             return False
         gc.collect()
         return claim.owner() is None
@@ -150,6 +155,11 @@ class Program:
                     f"{setting} holds a key in the clear in the stack's config, and so in its state. "
                     f"Run: {command}, and have OpenFunnel replace the key."
                 )
+
+
+def is_mocked() -> bool:
+    """Whether the program runs under ``pulumi.runtime.set_mocks``, as in a test."""
+    return isinstance(get_monitor(), MockMonitor)
 
 
 def engine_address() -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any
@@ -12,7 +13,7 @@ import pulumi
 from .. import schema
 from ..schema import SHARDS, shard_of
 from . import inputs
-from .claims import Holder, Program, destination, parent_of
+from .claims import Claim, Holder, Program, destination, parent_of
 from .failing import fail
 from .member import RosterUser
 from .opaque import Opaque, merged, together, unknown
@@ -196,7 +197,8 @@ class ProvisionedUsers(pulumi.ComponentResource):
         secret = await self._given.is_secret()
         for id_, entry in placed.items():
             holder = Holder(parent, self._name, id_ if not secret or self._given.by_id else None, id_)
-            self._program.claim(at, entry["internal_email"], holder, entry["email"], self, secret=bool(secret))
+            claim = Claim(holder, entry["email"], weakref.ref(self))
+            self._program.claim(at, entry["internal_email"], claim, secret=bool(secret))
         return Opaque(placed)
 
     async def _computed(self, domain: str) -> dict[str, dict[str, Any]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import pulumi
@@ -12,7 +12,7 @@ from pulumi.dynamic import Resource
 
 from ..providers import ProvisionedUserProvider
 from ..schema import ADOPTED, ISSUED, SHOWN_AS, USER_INPUTS
-from .claims import Holder, Program, destination, parent_of
+from .claims import Claim, Holder, Program, destination, is_mocked, parent_of
 
 
 class ProvisionedUser(Resource, module="openfunnel", name="ProvisionedUser"):
@@ -76,18 +76,21 @@ class ProvisionedUser(Resource, module="openfunnel", name="ProvisionedUser"):
         props: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         props |= dict.fromkeys(("internal_email", *ISSUED))
         # The claim is part of the input: what is not claimed is never registered, so never created.
-        made_of, claimed = (email, *given.values()), partial(_claimed, program, self, name, opts)
+        made_of = (email, *given.values())
+        self._stands_for = _StandsFor(program, self, name, opts, [email, prefix])
         if all(value is None or isinstance(value, str) for value in made_of):
-            props["email"] = asyncio.ensure_future(claimed(made_of))
+            props["email"] = asyncio.ensure_future(self._stands_for.claimed(made_of))
         else:
-            props["email"] = pulumi.Output.all(*made_of).apply(claimed)
-            props[SHOWN_AS] = asyncio.ensure_future(_name_of_secret(name, email, prefix))
+            props["email"] = pulumi.Output.all(*made_of).apply(self._stands_for.claimed)
+            props[SHOWN_AS] = asyncio.ensure_future(self._stands_for.shown_as())
         if existing_api_key is not None:
             props[ADOPTED] = pulumi.Output.secret(existing_api_key)
         secret = pulumi.ResourceOptions(additional_secret_outputs=["api_key", ADOPTED])
         super().__init__(ProvisionedUserProvider(), name, props, pulumi.ResourceOptions.merge(opts, secret))
-        # The engine applies additional_secret_outputs; mocks do not.
-        self.api_key = pulumi.Output.secret(self.api_key)
+        if is_mocked():  # the engine applies additional_secret_outputs; mocks do not
+            self.api_key = pulumi.Output.secret(self.api_key)
+        else:
+            self._compared: pulumi.Output[None] = self.internal_email.apply(self._stands_for.came_back)
 
     def __getattr__(self, name: str) -> Any:
         """An argument that was not given."""
@@ -96,37 +99,55 @@ class ProvisionedUser(Resource, module="openfunnel", name="ProvisionedUser"):
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
-async def _name_of_secret(name: str, *given: Any) -> str | None:
-    """The resource's name, when what was given is a secret: messages then call the user by it."""
-    outputs = [value for value in given if isinstance(value, pulumi.Output)]
-    return name if any([await output.is_secret() for output in outputs]) else None
-
-
-async def _claimed(
-    program: Program,
-    user: ProvisionedUser,
-    name: str,
-    opts: pulumi.ResourceOptions | None,
-    made_of: Sequence[Any],
-) -> Any:
-    """The email that was given, when no other declaration stands for the same user.
+class _StandsFor:
+    """Which user a resource stands for, by what the program gives and by what came back.
 
     Args:
         program: the program that runs.
         user: the resource.
-        name: the resource's name.
+        name: its name.
         opts: its options, of which the parent matters.
-        made_of: email, prefix, email mapping and orchestrator.
+        given: what the internal email is made of.
     """
-    from .. import emails
 
-    email, prefix, email_mapping, orchestrator = made_of
-    if email is None or not all(isinstance(given, str) for given in made_of if given is not None):
-        return email  # refused in check
-    at = destination(orchestrator)
-    internal_email = emails.spelled(email, at[1], prefix=prefix, email_mapping=email_mapping)
-    program.claim(at, internal_email, Holder(await parent_of(opts), name), email.strip().lower(), user)
-    return email
+    def __init__(
+        self, program: Program, user: ProvisionedUser, name: str, opts: pulumi.ResourceOptions | None, given: list[Any]
+    ) -> None:
+        self._program = program
+        self._owner = weakref.ref(user)
+        self._name = name
+        self._opts = opts
+        self._given = given
+        self._claim: tuple[str, Claim] | None = None  # at which base URL
+
+    async def claimed(self, made_of: Sequence[Any]) -> Any:
+        """The email that was given, when no other declaration stands for the same user.
+
+        Args:
+            made_of: email, prefix, email mapping and orchestrator.
+        """
+        from .. import emails
+
+        email, prefix, email_mapping, orchestrator = made_of
+        if email is None or not all(isinstance(given, str) for given in made_of if given is not None):
+            return email  # refused in check
+        at = destination(orchestrator)
+        internal_email = emails.spelled(email, at[1], prefix=prefix, email_mapping=email_mapping)
+        claim = Claim(Holder(await parent_of(self._opts), self._name), email.strip().lower(), self._owner)
+        self._claim = at[0], claim
+        self._program.claim(at, internal_email, claim, secret=await self.shown_as() is not None)
+        return email
+
+    async def shown_as(self) -> str | None:
+        """The resource's name, when what was given is a secret: messages then call the user by it."""
+        outputs = [value for value in self._given if isinstance(value, pulumi.Output)]
+        return self._name if any([await output.is_secret() for output in outputs]) else None
+
+    async def came_back(self, internal_email: str) -> None:
+        """Compare the user that the resource turned out to stand for."""
+        if self._claim is not None:
+            at, claim = self._claim
+            self._program.came_back(claim, at, internal_email, secret=await self.shown_as() is not None)
 
 
 def refuse_import(kind: str, name: str, opts: pulumi.ResourceOptions | None) -> None:

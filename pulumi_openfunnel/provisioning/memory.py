@@ -18,7 +18,8 @@ class Memory:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._kin: dict[str, set[str]] = {}  # by internal email, the addresses of the one end user that it stands for
+        self._holders: dict[str, set[str]] = {}  # by internal email, the addresses that its end user had and has
+        self._declared: dict[str, str] = {}  # by internal email, whom the program declares it for
         self._given: dict[str, str] = {}  # by internal email, whom this operation created or adopted it for
         self._keys: dict[str, EndUser] = {}  # by fingerprint
         self._adopting: dict[str, EndUser] = {}  # by fingerprint, as the program declares it
@@ -32,8 +33,7 @@ class Memory:
         """
         with self._lock:
             given = self._given.get(user.internal_email)
-            kin = self._kin.get(user.internal_email, ())
-            if given is not None and given != user.email and user.email not in kin:
+            if given is not None and given != user.email and given not in self._holders.get(user.internal_email, ()):
                 raise refusals.given_away(user, given)
             self._note(user, fingerprint)
 
@@ -52,7 +52,8 @@ class Memory:
     def moves(self, internal_email: str, old: str, new: str) -> None:
         """A user that stays with its end user, under another address."""
         with self._lock:
-            self._kin.setdefault(internal_email, set()).update((old, new))
+            if old in self._holders.setdefault(internal_email, {old}):
+                self._holders[internal_email].add(new)
 
     def declare(self, user: EndUser) -> None:
         """A user that the program declares.
@@ -62,7 +63,7 @@ class Memory:
         """
         with self._lock:
             self.check(user)
-            self._kin.setdefault(user.internal_email, set()).add(user.email)
+            self._declared[user.internal_email] = user.email
 
     def declare_key(self, user: EndUser, fingerprint: str) -> None:
         """A key that the program brings for a user.
@@ -85,9 +86,12 @@ class Memory:
         with self._lock:
             for holder, fingerprint in self._read():
                 self._note(holder, fingerprint)
-            kin = self._kin.get(user.internal_email)
-            if kin and user.email not in kin:
-                raise refusals.held_by_another(user, min(kin))
+            holders = self._holders.get(user.internal_email, set())
+            if holders and user.email not in holders:
+                raise refusals.held_by_another(user, min(holders))
+            declared = self._declared.get(user.internal_email, user.email)
+            if declared != user.email and declared not in holders:
+                raise refusals.held_by_another(user, declared)
 
     def check_key(self, user: EndUser, fingerprint: str) -> None:
         """Whether a key may be given to a user.
@@ -110,7 +114,6 @@ class Memory:
         with self._lock:
             self.check_key(user, fingerprint)
             self._given[user.internal_email] = user.email
-            self._kin.setdefault(user.internal_email, set()).add(user.email)
             self._keys[fingerprint] = user
 
     def given_to(self, internal_email: str) -> str | None:
@@ -121,12 +124,11 @@ class Memory:
         """Whether two are the same end user's, at the same internal email or with the same address."""
         if one.email == other.email:
             return True
-        return one.internal_email == other.internal_email and {one.email, other.email} <= self._kin.get(
-            one.internal_email, set()
-        )
+        holders = self._holders.get(one.internal_email, set())
+        return one.internal_email == other.internal_email and {one.email, other.email} <= holders
 
     def _note(self, user: EndUser, fingerprint: str | None) -> None:
-        self._kin.setdefault(user.internal_email, set()).add(user.email)
+        self._holders.setdefault(user.internal_email, {user.email})
         if fingerprint is not None:
             self._keys.setdefault(fingerprint, user)
 

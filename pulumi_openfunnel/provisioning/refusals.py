@@ -49,9 +49,9 @@ def held_by_another(user: EndUser, other: str) -> AnotherEndUser:
     """The stack holds the user for another end user, staying or leaving."""
     return AnotherEndUser(
         user.internal_email,
-        f"it is the user of {other} in this stack, and {user.email} would get its key. No request was sent. For the same "
+        f"it is the user of {other} in this stack, and {user.email} would get its key. No key was handed out. For the same "
         f'customer under another name or address, set aliases; for another one, set prefix or email_mapping="subaddress".',
-        "its internal email is another end user's in this stack. No request was sent. For the same customer, set aliases; "
+        "its internal email is another end user's in this stack. No key was handed out. For the same customer, set aliases; "
         "for another one, set prefix.",
     )
 
