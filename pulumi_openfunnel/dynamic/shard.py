@@ -175,8 +175,7 @@ class ShardVerbs(Verbs):
             release.let_go(self._session, _held(email, olds), self._many)
         except LedgerUnusable as error:
             outs["users"][email], outs["api_keys"][email] = olds["users"][email], olds["api_keys"].get(email)
-            who = olds["users"][email]["internal_email"]
-            outs["failed"][email] = f"{who} stays in the state, which keeps its key: {error}"
+            outs["failed"][email] = f"stays in the state, which keeps its key: {error}"
 
 
 def opened(props: dict[str, Any]) -> dict[str, Any]:
