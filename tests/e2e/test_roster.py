@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pulumi_openfunnel.program.roster import shard_of
+from pulumi_openfunnel.program.shards import shard_of
 from pulumi_openfunnel.simulator import Accounts
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY
