@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
-import ipaddress
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from pulumi_openfunnel.api import retries
 from pulumi_openfunnel.api.pace import IN_FLIGHT, Pace
@@ -26,6 +20,7 @@ from pulumi_openfunnel.provisioning.connections import Caller
 from pulumi_openfunnel.provisioning.create import provision
 from pulumi_openfunnel.provisioning.keys import EndUser
 
+from ..certificates import Authority
 from ..servers import INTERNAL_EMAIL, Request, ScriptedServer, answer, hides_keys
 from .provisions import ALICE, Callers, another_process
 
@@ -246,30 +241,9 @@ def test_a_request_gets_the_time_that_is_left() -> None:
     assert left == [pytest.approx(5), pytest.approx(4.8, abs=0.1), pytest.approx(4.6, abs=0.15)]
 
 
-def _self_signed(directory: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.timezone.utc)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = directory / "server.pem"
-    pem.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return context
-
-
 def test_a_certificate_that_is_not_trusted_is_not_tried_again(callers: Callers, tmp_path: Path) -> None:
     """Nobody mends a certificate within the timeout: one connection, and nothing of the request goes out."""
-    context, connections = _self_signed(tmp_path), []
+    context, connections = Authority(tmp_path).server("127.0.0.1"), []
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
 from pulumi_openfunnel.api import retries
 from pulumi_openfunnel.api.pace import Pace
+from pulumi_openfunnel.api.retries import persist
 from pulumi_openfunnel.errors import ProvisioningError, RateLimited, ServerFault, Stopped, Unreachable, UserExists
 from pulumi_openfunnel.operation import SILENT, Operation
 from pulumi_openfunnel.provisioning.connections import Connections
@@ -105,6 +106,93 @@ def _limited(body: object = b"", headers: dict[str, str] | None = None) -> bytes
 
 def _details(seconds: object) -> bytes:
     return _limited({"error": "rate_limited", "details": {"retry_after_seconds": seconds}})
+
+
+class TestTheLoop:
+    """``persist`` alone, around requests that are no requests."""
+
+    @staticmethod
+    def _failing(*failures: ProvisioningError) -> Callable[[float], str]:
+        """Fails with each of these, then succeeds."""
+        left = list(failures)
+
+        def request(_seconds: float) -> str:
+            if left:
+                raise left.pop(0)
+            return "done"
+
+        return request
+
+    @staticmethod
+    def _persist(request: Callable[[float], str], operation: Operation = SILENT, timeout: float = 10.0) -> str:
+        return persist(request, INTERNAL_EMAIL, timeout=timeout, pace=Pace(), operation=operation)
+
+    @pytest.mark.usefixtures("_no_backoff")
+    def test_what_may_pass_is_tried_again(self) -> None:
+        """However often, until it is done."""
+        faults = [ServerFault(INTERNAL_EMAIL, "OpenFunnel answered 500.", 500) for _ in range(60)]
+        assert self._persist(self._failing(*faults)) == "done"
+
+    def test_what_lasts_is_raised_as_it_is(self) -> None:
+        """The very error, at once, and without a word of how often it was tried."""
+        exists = UserExists(INTERNAL_EMAIL, "exists already (409).", 409)
+        with pytest.raises(UserExists) as caught:
+            self._persist(self._failing(exists))
+        assert caught.value is exists
+        assert str(caught.value) == f"{INTERNAL_EMAIL}: exists already (409)."
+
+    def test_what_is_no_failure_of_a_users_is_none_of_its_business(self) -> None:
+        """A defect is not repeated."""
+        asked: list[float] = []
+
+        def request(seconds: float) -> str:
+            asked.append(seconds)
+            raise KeyError("what")
+
+        with pytest.raises(KeyError):
+            self._persist(request)
+        assert len(asked) == 1
+
+    def test_each_failure_is_waited_after_and_the_last_one_counts_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The operation sleeps for what the backoff says, until a wait would leave too little of the time."""
+        waits: list[float] = []
+        now = [100.0]
+
+        def wait(seconds: float) -> None:
+            waits.append(seconds)
+            now[0] += seconds
+
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(retries, "backoff", float)
+        faults = [ServerFault(INTERNAL_EMAIL, f"fault {number}.", 500) for number in range(1, 9)]
+        with pytest.raises(ServerFault) as caught:
+            self._persist(self._failing(*faults), Operation(wait=wait), timeout=10)
+        assert waits == [1, 2, 3]
+        assert str(caught.value) == f"{INTERNAL_EMAIL}: fault 4. (Tried 4 times.)"
+
+    def test_a_wait_that_is_cut_short_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An operation whose sleep returns early, as one does that a signal wakes, sleeps on."""
+        now, waits = [100.0], list[float]()
+
+        def wait(seconds: float) -> None:
+            waits.append(seconds)
+            now[0] += 0.4
+
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(retries, "backoff", lambda _attempts: 1.0)
+        fault = ServerFault(INTERNAL_EMAIL, "OpenFunnel answered 500.", 500)
+        assert self._persist(self._failing(fault), Operation(wait=wait)) == "done"
+        assert waits == [pytest.approx(1.0), pytest.approx(0.6), pytest.approx(0.2)]
+
+
+def test_the_backoff_grows_up_to_half_a_minute() -> None:
+    """Anything from nothing to a bound that doubles: 1, 2, 4 … 30 seconds; also after a day of trying."""
+    for attempts in range(1, 20):
+        bound = min(2 ** (attempts - 1), 30)
+        dice = [retries.backoff(attempts) for _ in range(300)]
+        assert 0 <= min(dice) < bound / 4
+        assert bound * 3 / 4 < max(dice) <= bound
+    assert retries.backoff(10_000) <= 30
 
 
 @pytest.mark.parametrize(
