@@ -11,7 +11,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-from pulumi_openfunnel.base_url import is_loopback
+from ..base_url import is_loopback
+
+_PORTS = {"http": 80, "https": 443}  # of URLs that name none
 
 
 class Proxy(NamedTuple):
@@ -30,7 +32,8 @@ def proxy_for(url: str) -> Proxy | None:
     target = urlsplit(url)
     host = target.hostname or ""
     proxies = getproxies()
-    if is_loopback(host) or _is_excepted(host, target.port, proxies.get("no", "")):
+    port = target.port or _PORTS.get(target.scheme)
+    if is_loopback(host) or _is_excepted(host, port, proxies.get("no", "")):
         return None
     for kind in (target.scheme, "all"):
         proxy = proxies.get(kind)
@@ -47,10 +50,14 @@ def _is_excepted(host: str, port: int | None, no_proxy: str) -> bool:
 def _names(entry: str, host: str, port: int | None) -> bool:
     if entry == "*":
         return True
-    name, _, its_port = entry.rpartition(":")
-    if its_port.isdigit() and (":" not in name or name.endswith("]")):  # not a part of an IPv6 address
+    name, colon, its_port = entry.rpartition(":")
+    if colon and its_port.isdecimal() and (":" not in name or name.endswith("]")):  # not a part of an IPv6 address
         return port == int(its_port) and _names(name, host, None)
-    name = entry.strip("[]").lstrip(".")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        name = entry.lstrip("*.")
+        return bool(name) and f".{host}".endswith(f".{name}")
     with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host) in ipaddress.ip_network(name.replace("[", "").replace("]", ""), strict=False)
-    return bool(name) and f".{host}".endswith(f".{name}")
+        return address in ipaddress.ip_network(entry.replace("[", "").replace("]", ""), strict=False)
+    return False

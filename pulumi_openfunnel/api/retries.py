@@ -57,7 +57,8 @@ def backoff(attempts: int) -> float:
 
     See https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
     """
-    return random.uniform(0, min(2.0 ** (attempts - 1), LONGEST))  # noqa: S311 - not for secrets
+    doublings = min(attempts - 1, 10)  # more say no more, and a day of them is more than a float holds
+    return random.uniform(0, min(2.0**doublings, LONGEST))  # noqa: S311 - not for secrets
 
 
 class _Patience:

@@ -78,6 +78,8 @@ def _proxy(proxy: str) -> httpcore.Proxy:
         importlib.import_module("socksio")  # what httpcore needs for it, found missing before a request is made
     elif url.scheme not in ("http", "https"):
         raise ValueError("not a kind of proxy")
+    if not url.hostname:
+        raise ValueError("no proxy is named")  # a connection to nobody would reach this machine
     where = httpcore.URL(scheme=url.scheme, host=url.hostname or "", port=url.port, target="/")
     auth = (unquote(url.username), unquote(url.password or "")) if url.username else None
     return httpcore.Proxy(where, auth)

@@ -148,18 +148,20 @@ def engine() -> None:
 
 NewProject = Callable[..., Project]
 
+ENVIRONMENT = clean_environment() | {
+    "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",
+    "PULUMI_SKIP_UPDATE_CHECK": "true",
+    "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+}
+"""Of a project's commands; it knows nothing of OpenFunnel."""
+
 
 @pytest.fixture
 def new_project(tmp_path: Path) -> NewProject:
     """Makes a project with an empty stack; its environment knows nothing of OpenFunnel."""
-    environment = clean_environment() | {
-        "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
-        "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-    }
 
     def make(program: str = ONE_USER, name: str = "project") -> Project:
-        project = Project(tmp_path, dict(environment), name)
+        project = Project(tmp_path, ENVIRONMENT, name)
         project.write(program)
         project.pulumi("stack", "init", "dev")
         return project

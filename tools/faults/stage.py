@@ -20,7 +20,7 @@ from server import ORCHESTRATOR, Server
 from pulumi_openfunnel.errors import KeySealed
 from pulumi_openfunnel.ledger.ledger import Ledger
 from pulumi_openfunnel.ledger.sealing import seals
-from pulumi_openfunnel.provisioning.verify import open_row
+from pulumi_openfunnel.provisioning.kept import open_row
 
 PATIENCE = 120.0  # seconds for one command
 _GRACE = 30.0  # seconds for processes to end by themselves
