@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-import traceback
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pulumi import contains_unknowns
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 
 from .. import wording
-from ..errors import (
-    AnotherEndUser,
-    CredentialsRefused,
-    InvalidSetting,
-    LedgerUnusable,
-    NotAProvisioner,
-    OpenFunnelError,
-    ProvisioningError,
-)
-from ..operation import Operation, under_name
-from ..provisioning import preflight, release, users
-from ..provisioning.connections import Caller
-from ..provisioning.keys import EndUser, Failed, Held, ProvisionedKey
+from ..errors import AnotherEndUser, OpenFunnelError
 from ..schema import SHARD_INPUTS, pick
-from . import checks
 from .envelope import secrets
 from .process import Process, Verbs
-from .shard_state import Outcome, Plan, applied, closed, held, opened, plan
+from .shard_state import applied, opened, plan
+
+if TYPE_CHECKING:
+    from .shard_work import ShardWork
 
 
 class ShardVerbs(Verbs):
@@ -48,6 +35,8 @@ class ShardVerbs(Verbs):
         """Look at what would fail for members that are new. Nothing is looked at when nothing changed."""
         inputs = pick(news, SHARD_INPUTS)
         if inputs != pick(olds, SHARD_INPUTS) and not contains_unknowns(inputs.get("members")):
+            from . import checks
+
             try:
                 checks.check_new(self._session, opened(olds), opened(inputs), self._many)
             except OpenFunnelError as error:
@@ -56,63 +45,33 @@ class ShardVerbs(Verbs):
 
     def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:  # noqa: ARG002 - the engine's
         """Compare members by what they are and not by their ids; those that failed are tried again."""
-        if contains_unknowns(news):
-            return DiffResult(changes=True, replaces=[], delete_before_replace=False)
         self._remember(olds)
-        if olds.get("applied") == applied(news):
-            return DiffResult(changes=False, replaces=[], delete_before_replace=False)
-        olds, news = opened(olds), opened(news)
-        planned = plan(olds, news)
-        again = [id_ for id_ in planned.missing if id_ in (olds.get("failed") or {})]
-        if again and not self._session.refreshes:
-            checks.check_retried(self._session, news, again, self._many)
-            count = f"{len(again)} that failed before {'is' if len(again) == 1 else 'are'} tried again"
-            self._many.info(news["roster"], f"{count}{_named(again, news)}.")
-        return DiffResult(changes=planned.changes or bool(again), replaces=[], delete_before_replace=False)
+        changes = contains_unknowns(news) or (olds.get("applied") != applied(news) and self._changes(olds, news))
+        return DiffResult(changes=changes, replaces=[], delete_before_replace=False)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Get every member's key."""
-        with self._process.summary.verb():
-            return CreateResult(props["roster"], self._settled({}, props))
+        return CreateResult(props["roster"], self._work.settled({}, props))
 
     def read(self, id: str, props: dict[str, Any]) -> ReadResult:
         """Try every user's key; what is not known leaves the state as it is."""
         self._session.refreshes = True
-        outs = opened(props)
-        with self._process.summary.verb():
-            outs["users"] = self._session.of_each(outs["users"], lambda id_: self._seen(id_, outs))
-        return ReadResult(id, _closed_outputs(outs, secret=bool(outs.get("secret"))))
+        return ReadResult(id, self._work.seen(props))
 
     def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:  # noqa: ARG002 - the engine's
         """Get the keys of members that are new or failed before; forget those that left."""
-        with self._process.summary.verb():
-            return UpdateResult(self._settled(olds, news))
+        return UpdateResult(self._work.settled(olds, news))
 
     def delete(self, id: str, props: dict[str, Any]) -> None:  # noqa: ARG002 - the engine's
         """Release every key."""
-        props = opened(props)
-        if props.get("users"):
-            with self._process.summary.verb():
-                for id_ in props["users"]:
-                    self._let_go(id_, props)
+        self._work.let_go(props)
 
-    def _settled(self, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
-        """The outputs: what the old ones hold already, what could be got of the rest; without those that left."""
-        digest, olds, news = applied(news), opened(olds), opened(news)
-        planned = plan(olds, news)
-        outcome = Outcome(olds, news, planned)
-        caller = self._caller(news)
-        moved = self._session.of_each(planned.moved, lambda id_: self._kept(caller, olds, news, planned, id_))
-        outcome.moved(moved)
-        outcome.came(self._session.of_each(planned.missing, lambda id_: self._got(caller, news, id_)))
-        for id_ in outcome.leaving:
-            try:
-                self._let_go(id_, olds)
-            except LedgerUnusable as error:
-                outcome.stays(id_, f"stays in the state, which keeps its key: {error}")
-        tried = {"engine": sys.argv[-1], "users": len(planned.missing)}
-        done = {} if outcome.outs["failed"] else {"applied": digest}
-        return _closed_outputs(outcome.outs | {"tried": tried} | done, secret=bool(news.get("secret")))
+    @property
+    def _work(self) -> ShardWork:
+        """What does the work, loaded when there is some."""
+        from .shard_work import ShardWork
+
+        return ShardWork(self._process)
 
     def _remember(self, olds: dict[str, Any]) -> None:
         """What the engine shows of the stack's users, for everybody else's checks."""
@@ -124,88 +83,18 @@ class ShardVerbs(Verbs):
                 error.call_user(f"a member of {olds['roster']}")
             raise
 
-    def _caller(self, news: dict[str, Any]) -> Caller | InvalidSetting:
-        """Who asks, or why nobody can: the same for everybody."""
-        try:
-            caller = self._session.caller(news.get("orchestrator"), self._many)
-            preflight.warn_of_ledger(self._session, caller)
-        except InvalidSetting as error:
-            return error
-        return caller
+    def _changes(self, olds: dict[str, Any], news: dict[str, Any]) -> bool:
+        """Whether there is anything to do; says who is tried again."""
+        olds, news = opened(olds), opened(news)
+        planned = plan(olds, news)
+        again = [id_ for id_ in planned.missing if id_ in (olds.get("failed") or {})]
+        if again and not self._session.refreshes:
+            from . import checks
 
-    def _kept(
-        self, caller: Caller | InvalidSetting, olds: dict[str, Any], news: dict[str, Any], planned: Plan, id_: str
-    ) -> Failed | None:
-        """Keep the user and key of a member whose address changed; why it could not be."""
-        old, email = held(planned.same[id_], olds), news["members"][id_]["email"]
-        try:
-            if isinstance(caller, InvalidSetting):
-                raise caller
-            users.keep(caller, old, email)
-        except OpenFunnelError as error:
-            return _failed(error, news, id_)
-        users.warn_of_move(self._operation(news, "members", id_), old, email)
-        return None
-
-    def _let_go(self, id_: str, props: dict[str, Any]) -> None:
-        release.let_go(self._session, held(id_, props), self._operation(props, "users", id_))
-
-    def _operation(self, props: dict[str, Any], document: str, id_: str) -> Operation:
-        """Who runs this for one member, which is called by its id where addresses are secret."""
-        if not props.get("secret"):
-            return self._many
-        member = props[document][id_]
-        return under_name(self._many, member["internal_email"], _shown(id_, member, props))
-
-    def _got(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Failed:
-        key = self._attempt(caller, news, id_)
-        self._process.summary.settled(news["roster"], failed=isinstance(key, Failed))
-        return key
-
-    def _attempt(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Failed:
-        try:
-            return self._get(caller, news, id_)
-        except OpenFunnelError as error:
-            return _failed(error, news, id_)
-        except Exception as error:  # noqa: BLE001 - shown; the others' keys are not to be lost with it
-            self._session.operation.warn(id_, traceback.format_exc())
-            return Failed(f"{type(error).__name__}: a defect of pulumi-openfunnel, see the warning.")
-
-    def _get(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Failed:
-        if isinstance(caller, InvalidSetting):
-            raise caller
-        member = news["members"][id_]
-        user = EndUser(member["email"], member["internal_email"])
-        existing_api_key, refused = (news.get("existing_api_keys") or {}).get(id_), self._session.refused
-        if existing_api_key is None and caller.settings in refused:
-            return Failed(refused[caller.settings])
-        try:
-            member_caller = replace(caller, operation=self._operation(news, "members", id_))
-            return users.get_key(self._session, member_caller, user, existing_api_key)
-        except (CredentialsRefused, NotAProvisioner) as error:
-            if error.is_general and caller.settings not in self._session.connections.accepted:
-                refused[caller.settings] = error.reason
-            raise
-
-    def _seen(self, id_: str, props: dict[str, Any]) -> dict[str, str]:
-        """A user with its key's status as it is now."""
-        user: dict[str, str] = props["users"][id_]
-        seen: Held = users.seen(self._session, held(id_, props), self._operation(props, "users", id_))
-        return user if seen.status is None else user | {"key_status": seen.status}
-
-
-def _failed(error: OpenFunnelError, news: Mapping[str, Any], id_: str) -> Failed:
-    """Why a member's key could not be got; where addresses are secret, without one."""
-    if not isinstance(error, ProvisioningError):
-        return Failed(str(error))
-    if news.get("secret"):
-        error.call_user(_shown(id_, news["members"][id_], news))
-    return Failed(error.reason)
-
-
-def _shown(id_: str, member: Mapping[str, Any], props: Mapping[str, Any]) -> str:
-    """What messages call a member whose address is a secret: its id, when that is not the address."""
-    return f"a member of {props['roster']}" if member["email"] == id_ else id_
+            checks.check_retried(self._session, news, again, self._many)
+            count = f"{len(again)} that failed before {'is' if len(again) == 1 else 'are'} tried again"
+            self._many.info(news["roster"], f"{count}{_named(again, news)}.")
+        return planned.changes
 
 
 def _named(ids: list[str], news: Mapping[str, Any]) -> str:
@@ -217,8 +106,3 @@ def _named(ids: list[str], news: Mapping[str, Any]) -> str:
 def _secret_inputs(inputs: dict[str, Any]) -> dict[str, Any]:
     inputs = secrets(inputs, "existing_api_keys")
     return secrets(inputs, "members") if inputs.get("secret") else inputs
-
-
-def _closed_outputs(outs: dict[str, Any], *, secret: bool) -> dict[str, Any]:
-    outs = secrets(closed(outs), "api_keys")
-    return secrets(outs, "users", "failed") | {"secret": True} if secret else outs

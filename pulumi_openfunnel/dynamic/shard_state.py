@@ -9,9 +9,8 @@ from typing import Any
 
 from pulumi import contains_unknowns
 
-from ..provisioning.keys import ACTIVE, EndUser, Failed, Held, ProvisionedKey
+from ..provisioning.keys import ACTIVE, EndUser, Failed, Held, ProvisionedKey, brings_another_key
 from ..provisioning.placement import Member, match
-from ..provisioning.users import brings_another_key
 from ..schema import DOCUMENTS, dump, load, pick
 
 

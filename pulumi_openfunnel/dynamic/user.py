@@ -15,7 +15,7 @@ from ..errors import InvalidInput, OpenFunnelError, ProvisioningError
 from ..operation import Operation, under_name
 from ..provisioning import preflight, refusals, release, users, verify
 from ..provisioning.connections import Caller
-from ..provisioning.keys import ACTIVE, EndUser, Held, ProvisionedKey, fingerprint
+from ..provisioning.keys import ACTIVE, EndUser, Held, ProvisionedKey, brings_another_key, fingerprint
 from ..provisioning.ownership import check_end_user
 from ..schema import ADOPTED, INPUTS, ISSUED, REPLACING, SHOWN_AS, USER_INPUTS, pick
 from .envelope import secrets
@@ -55,7 +55,7 @@ class UserVerbs(Verbs):
         with _named(olds):
             self._remember(id, olds, news)
         changed = [name for name in INPUTS if _differs(name, olds.get(name), news.get(name))]
-        another_key = users.brings_another_key(_held(id, olds), news.get(ADOPTED))
+        another_key = brings_another_key(_held(id, olds), news.get(ADOPTED))
         if "internal_email" in changed and news.get(ADOPTED) is not None and not another_key:
             _refuse_same_key(olds, news)
         if another_key:
@@ -84,7 +84,7 @@ class UserVerbs(Verbs):
         """Keep the user under the new inputs, and its key, unless the program brings another one."""
         held, issued, caller = _held(id, olds), pick(olds, ISSUED), self._caller(news)
         with _named(news):
-            if users.brings_another_key(held, news.get(ADOPTED)):
+            if brings_another_key(held, news.get(ADOPTED)):
                 issued = _issued(users.get_key(self._session, caller, _end_user(news), news[ADOPTED]))
             else:
                 users.keep(caller, held, news["email"])

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from ..api.pace import Outage, Pace
 from ..operation import SILENT, Operation
 from ..settings import Settings
 from .memory import Memory
 
 if TYPE_CHECKING:  # loaded when they are needed: a preview of nothing new makes no request
     from ..api.client import Client
+    from ..api.pace import Outage, Pace
     from ..ledger.ledger import Ledger
     from ..ledger.sealing import Seal
 
@@ -47,10 +47,14 @@ class Connections:
 
     def pace(self, settings: Settings) -> Pace:
         """The pace of all create-user requests to it."""
+        from ..api.pace import Pace
+
         return self._once(self._paces, settings.base_url, Pace)
 
     def outage(self, settings: Settings) -> Outage:
         """Whether its balance endpoint answers nobody, which says nothing of its other one."""
+        from ..api.pace import Outage
+
         return self._once(self._outages, settings.base_url, Outage)
 
     def ledger(self, path: Path) -> Ledger:

@@ -77,6 +77,13 @@ class Failed:
     reason: str
 
 
+def brings_another_key(held: Held, existing_api_key: object) -> bool:
+    """Whether the program passes another key than the one that is stored."""
+    if existing_api_key is None:
+        return False
+    return not (isinstance(existing_api_key, str) and existing_api_key.strip() == held.api_key)
+
+
 def fingerprint(api_key: str) -> str:
     """A short digest of a key that tells keys apart and gives nothing away: SHA-256, its first 16 hex digits."""
     return hashlib.sha256(api_key.encode()).hexdigest()[:16]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+from types import ModuleType
 
-from . import refusals
 from .keys import EndUser
 
 
@@ -34,7 +34,7 @@ class Memory:
         with self._lock:
             given = self._given.get(user.internal_email)
             if given is not None and given != user.email and given not in self._holders.get(user.internal_email, ()):
-                raise refusals.given_away(user, given)
+                raise _refusals().given_away(user, given)
             self._note(user, fingerprint)
 
     def remember(self, users: str) -> None:
@@ -74,7 +74,7 @@ class Memory:
         with self._lock:
             other = self._adopting.setdefault(fingerprint, user)
             if not self._same(other, user):
-                raise refusals.key_for_two(user, other)
+                raise _refusals().key_for_two(user, other)
             self.check_key(user, fingerprint)
 
     def check(self, user: EndUser) -> None:
@@ -88,10 +88,10 @@ class Memory:
                 self._note(holder, fingerprint)
             holders = self._holders.get(user.internal_email, set())
             if holders and user.email not in holders:
-                raise refusals.held_by_another(user, min(holders))
+                raise _refusals().held_by_another(user, min(holders))
             declared = self._declared.get(user.internal_email, user.email)
             if declared != user.email and declared not in holders:
-                raise refusals.held_by_another(user, declared)
+                raise _refusals().held_by_another(user, declared)
 
     def check_key(self, user: EndUser, fingerprint: str) -> None:
         """Whether a key may be given to a user.
@@ -103,7 +103,7 @@ class Memory:
             self.check(user)
             holder = self._keys.get(fingerprint)
             if holder is not None and not self._same(holder, user):
-                raise refusals.key_of_another(user, holder, fingerprint)
+                raise _refusals().key_of_another(user, holder, fingerprint)
 
     def give(self, user: EndUser, fingerprint: str) -> None:
         """A key that this operation got for a user.
@@ -137,3 +137,10 @@ class Memory:
         unread, self._unread = self._unread, []
         users = [user for document in unread for user in json.loads(document).values()]
         return [(EndUser(user["email"], user["internal_email"]), user.get("key_fingerprint")) for user in users]
+
+
+def _refusals() -> ModuleType:
+    """The sentences of refusals, which most operations need none of."""
+    from . import refusals
+
+    return refusals

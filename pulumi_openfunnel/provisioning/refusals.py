@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..errors import AnotherEndUser, InProgress, InvalidInput, KeyNotTried, KeyRefused, Stopped
-from ..ledger.rows import Identity
 from .keys import EndUser
+
+if TYPE_CHECKING:
+    from ..ledger.rows import Identity
 
 SHOW = "python -m pulumi_openfunnel ledger"
 """The command that shows the ledger."""

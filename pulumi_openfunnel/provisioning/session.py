@@ -7,14 +7,16 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import settings
 from ..operation import Operation
 from ..settings import Config, Settings
 from .connections import Caller, Connections
 from .memory import Memory
-from .verify import KeyState
+
+if TYPE_CHECKING:
+    from .verify import KeyState
 
 T = TypeVar("T")
 

@@ -33,13 +33,6 @@ def get_key(session: Session, caller: Caller, user: EndUser, existing_api_key: s
     return key
 
 
-def brings_another_key(held: Held, existing_api_key: object) -> bool:
-    """Whether the program passes another key than the one that is stored."""
-    if existing_api_key is None:
-        return False
-    return not (isinstance(existing_api_key, str) and existing_api_key.strip() == held.api_key)
-
-
 def keep(caller: Caller, held: Held, email: str) -> None:
     """Keep a user and its key for its end user, also under another address.
 
