@@ -30,6 +30,8 @@ FOREIGN = "somebody between here and OpenFunnel answered in its place"
 MAY_EXIST = "The user may have been created all the same"
 UNCHANGED = "Nothing was created"
 
+_LONGEST = 366 * 86400.0  # seconds that a server can ask to wait; more says no more, and a date has an end
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -182,12 +184,12 @@ def _key(value: object) -> str | None:
 
 
 def _retry_after(answer: Answer) -> float | None:
-    """Seconds to wait: the documented ``details.retry_after_seconds`` or the Retry-After header, the longer one."""
+    """Seconds to wait: the documented ``details.retry_after_seconds`` or the Retry-After header, the longer one; a year at the most."""
     details = (json_object(answer.body) or {}).get("details")
     told = details.get("retry_after_seconds") if isinstance(details, dict) else None
     header = answer.headers.get("retry-after")
     usable = [seconds for seconds in (_seconds(told), _seconds(header), _seconds_until(header)) if seconds is not None]
-    return max(usable, default=None)
+    return min(max(usable), _LONGEST) if usable else None
 
 
 def _seconds(told: object) -> float | None:

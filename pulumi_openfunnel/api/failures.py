@@ -94,8 +94,8 @@ def _of(proxy: str | None) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it was raised from: httpcore's, and the system's."""
+    """An error and what it was raised from: httpcore's, and the system's, which httpcore's pool raises "from None"."""
     at: BaseException | None = error
     while at is not None:
         yield at
-        at = at.__cause__
+        at = at.__cause__ or at.__context__
