@@ -74,8 +74,12 @@ class Given:
         return self.ids
 
     def id_of(self, key: object) -> str:
-        """The id that a look-up means: an id as it is, and of a list an address in any spelling."""
-        return str(key) if self.by_id else str(addresses.normalize(key))
+        """The id that a look-up means, as far as it is known: an id as it is, of a list an address in any spelling."""
+        return str(addresses.normalize(key)) if self.by_id is False else str(key)
+
+    def found(self, id_: str, ids: Collection[str]) -> str:
+        """The same, once the ids are known."""
+        return id_ if self.by_id or id_ in ids else str(addresses.normalize(id_))
 
     def keyed(self, values: dict[str, Any]) -> dict[str, Any]:
         """A mapping by id, which of a list finds any spelling of an address."""
@@ -83,16 +87,19 @@ class Given:
 
 
 class ByAddress(dict[str, Any]):
-    """A mapping by address that finds any spelling of one."""
+    """A mapping that finds any spelling of an address, and what may be an id as it is."""
 
     def __getitem__(self, key: str) -> Any:
-        return super().__getitem__(str(addresses.normalize(key)))
+        return super().__getitem__(self._id(key))
 
     def __contains__(self, key: object) -> bool:
-        return super().__contains__(addresses.normalize(key))
+        return super().__contains__(self._id(key))
 
     def get(self, key: str, default: Any = None) -> Any:
-        return super().get(str(addresses.normalize(key)), default)
+        return super().get(self._id(key), default)
+
+    def _id(self, key: Any) -> Any:
+        return key if super().__contains__(key) else addresses.normalize(key)
 
 
 def missing(roster: str, key: str, ids: Collection[str]) -> str:
@@ -119,7 +126,7 @@ def by_id(given: Given, argument: str, value: Any, ids: Collection[str]) -> dict
         raise pulumi.RunError(f"{given.roster}: {argument} is not a mapping by {_key(given)}.")
     found: dict[str, Any] = {}
     for key, text in value.items():
-        id_ = given.id_of(key)
+        id_ = given.found(given.id_of(key), ids)
         if text is not None and found.setdefault(id_, text) != text:
             raise pulumi.RunError(f"{given.roster}: {argument} names {id_} twice, and differently.")
     strange = sorted(found.keys() - set(ids))

@@ -234,6 +234,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
         return self._placed.apply(partial(self._read_shard, id_, name, read))
 
     def _read_shard(self, id_: str, name: str, read: Callable[[Any], Any], placed: Opaque) -> Any:
+        id_ = self._given.found(id_, placed.value)
         entry = placed.value.get(id_)
         if entry is not None:
             shard = self._shards[entry["shard"]]
