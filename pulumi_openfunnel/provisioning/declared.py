@@ -57,7 +57,7 @@ def declared(inputs: Mapping[str, Any], domain: str) -> Declared:
         try:
             user = emails.internal_email(email, domain, prefix=prefixes.get(id_), email_mapping=email_mapping)
         except InvalidInput as error:
-            wrong.append(f"{names[id_]}: {error.advice}" if secret else str(error))
+            wrong.append(_unusable(error, names[id_], secret=secret))
         else:
             members[id_] = Member(email, user, aliases.get(id_))
     _raise(roster, wrong)
@@ -116,6 +116,13 @@ def _addresses(roster: str, inputs: Mapping[str, Any], *, secret: bool) -> tuple
         names[id_] = name if secret else f"{key} ({address})" if by_id else address
     _raise(roster, wrong, emails.ADVICE)
     return found, names, unknown
+
+
+def _unusable(error: InvalidInput, name: str, *, secret: bool) -> str:
+    """Why a member has no internal email."""
+    if error.property == "email_mapping":  # the same for all
+        return str(error)
+    return f"{name}: its internal email cannot be used. {error.advice}" if secret else f"{name}: {error}"
 
 
 def _by_id(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
