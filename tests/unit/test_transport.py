@@ -113,7 +113,11 @@ class TestATunnel:
     def test_a_certificate_is_checked_at_its_end(self, secure: ScriptedServer, proxy: Proxy) -> None:
         """An authority that nobody trusts, a proxy that breaks TLS open say, gets nothing of the request."""
         error = _failure(f"https://{HOST}")
-        assert "CERTIFICATE_VERIFY_FAILED" in str(error)
+        assert (
+            "the certificate of openfunnel:baseUrl, or of the proxy that HTTPS_PROXY names, is not trusted here"
+            in str(error)
+        )
+        assert "set SSL_CERT_FILE" in str(error)
         assert (error.sent, error.transient) == (False, False)
         assert len(proxy.asked) == 1
         assert secure.requests == []
@@ -125,7 +129,10 @@ class TestATunnel:
         """One line says that the proxy refused; nothing was sent."""
         monkeypatch.setenv("HTTPS_PROXY", f"http://guy:wrong-secret@127.0.0.1:{proxy.port}")
         error = _failure(f"https://{HOST}")
-        assert "the proxy that the environment names did not let the request through" in str(error)
+        assert (
+            "the proxy that HTTPS_PROXY names did not let the request through. Nothing was created. Check HTTPS_PROXY (or NO_PROXY)"
+            in str(error)
+        )
         assert not error.sent
         assert "wrong-secret" not in told(error)
         assert (proxy.asked, secure.requests) == ([], [])
@@ -207,7 +214,7 @@ class TestTLS:
     def test_another_host_than_the_certificates(self, here: ScriptedServer) -> None:
         """Gets nothing, whoever signed it."""
         error = _failure(f"https://localhost:{here.port}")
-        assert "CERTIFICATE_VERIFY_FAILED" in str(error)
+        assert "the certificate of openfunnel:baseUrl is not trusted here. Nothing was created." in str(error)
         assert here.requests == []
 
     def test_an_authority_that_nobody_knows(self, here: ScriptedServer) -> None:
