@@ -77,7 +77,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
         members = self._members(opts, aliases, max_removals)
         self._placed: pulumi.Output[Opaque] = members.placed.apply(partial(self._claimed, opts))
         self._shards = self._split(opts, existing_api_keys, orchestrator)
-        self._verdict: pulumi.Output[None] = self._of_shards("tried_now").apply(self._judge)
+        self._verdict: pulumi.Output[None] = pulumi.Output.from_input(self._judge())
         self.register_outputs({})
 
     @cached_property
@@ -238,8 +238,8 @@ class ProvisionedUsers(pulumi.ComponentResource):
         entry = placed.value.get(id_)
         if entry is not None:
             shard = self._shards[entry["shard"]]
-            found = together([getattr(shard, name), shard.tried_now])
-            return found.apply(partial(self._read_member, id_, read))
+            values: pulumi.Output[Opaque] = getattr(shard, name)
+            return values.apply(partial(self._read_member, id_, shard, read))
         if self._given.ids is not None:
             return self._left_out(id_)
         line = f"{inputs.missing(self._name, id_, placed.value)}."
@@ -247,14 +247,13 @@ class ProvisionedUsers(pulumi.ComponentResource):
             self._program.failures.append(line)
         return fail(self._program)
 
-    def _read_member(self, id_: str, read: Callable[[Any], Any], found: Opaque) -> Any:
-        values, tried = found.value
+    async def _read_member(self, id_: str, shard: Shard, read: Callable[[Any], Any], values: Opaque) -> Any:
         if values.value is None:
             return None  # under mocks
         if id_ in values.value:
             return read(values.value[id_])
-        if id_ in tried.value.failed:
-            return fail(self._program)
+        if id_ in (await shard.tried_now(self._program.engine)).failed:
+            await fail(self._program)
         return self._left_out(id_)
 
     def _left_out(self, id_: str) -> Any:
@@ -265,9 +264,9 @@ class ProvisionedUsers(pulumi.ComponentResource):
             )
         return unknown()
 
-    async def _judge(self, found: Opaque) -> None:
+    async def _judge(self) -> None:
         """At the end, sum up what this very update did; fail when users failed in it."""
-        tried = [shard.value for shard in found.value]
+        tried = [await shard.tried_now(self._program.engine) for shard in self._shards]
         failed = {id_: reason for shard in tried for id_, reason in shard.failed.items()}
         done = sum(shard.users for shard in tried)
         if failed:

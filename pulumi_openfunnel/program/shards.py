@@ -11,7 +11,6 @@ from pulumi.dynamic import Resource
 
 from .. import schema
 from ..providers import ProvisionedUsersMembersProvider, ProvisionedUsersShardProvider
-from .claims import Program
 from .opaque import Opaque, opened
 
 
@@ -49,18 +48,16 @@ class Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
     def opened_failed(self) -> pulumi.Output[Opaque]:
         return self.failed.apply(opened)
 
-    @cached_property
-    def tried_now(self) -> pulumi.Output[Opaque]:
-        """What was tried in this very update: what the state tells of an earlier one is not in the way of this one."""
-        engine = Program.current().engine
+    async def tried_now(self, engine: str | None) -> Tried:
+        """What was tried in this very update: what the state tells of an earlier one is not in the way of this one.
 
-        def now(document: Any) -> pulumi.Input[Opaque]:
-            tried = schema.load(document)
-            if not isinstance(tried, dict) or tried["engine"] != engine:  # previewed, or left out of this update
-                return Opaque(Tried(0, {}))
-            return self.failed.apply(lambda failed: Opaque(Tried(tried["users"], schema.load(failed))))
-
-        return self.tried.apply(now, run_with_unknowns=True)
+        Args:
+            engine: the engine's address, which no other update on this machine has at the time.
+        """
+        tried = schema.load(await self.tried.future(with_unknowns=True))
+        if not isinstance(tried, dict) or tried["engine"] != engine:  # previewed, or left out of this update
+            return Tried(0, {})
+        return Tried(tried["users"], schema.load(await self.failed.future()) or {})
 
 
 class Tried(NamedTuple):
