@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -17,7 +17,8 @@ from .opaque import Opaque, opened
 class Members(Resource, module="openfunnel", name="ProvisionedUsersMembers"):
     """Who a roster's members are, and which shard holds whom."""
 
-    placed: pulumi.Output[Any]
+    if TYPE_CHECKING:  # the SDK would evaluate annotations anew for each resource
+        placed: pulumi.Output[Any]
 
     def __init__(self, name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
         props = {"placed": None} | {key: value for key, value in inputs.items() if value is not None}
@@ -27,10 +28,11 @@ class Members(Resource, module="openfunnel", name="ProvisionedUsersMembers"):
 class Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
     """Some users, by id: documents (see ``schema``); what mocks give may be maps."""
 
-    users: pulumi.Output[Any]
-    api_keys: pulumi.Output[Any]
-    failed: pulumi.Output[Any]
-    tried: pulumi.Output[Any]
+    if TYPE_CHECKING:
+        users: pulumi.Output[Any]
+        api_keys: pulumi.Output[Any]
+        failed: pulumi.Output[Any]
+        tried: pulumi.Output[Any]
 
     def __init__(self, name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
         props = dict.fromkeys(("users", "api_keys", "failed", "tried"))
