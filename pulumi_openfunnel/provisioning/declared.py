@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,21 +21,33 @@ class Declared:
         roster: its name.
         members: by id, which is the program's own, or the address of a list.
         names: by id, what messages call a member: never by a secret address.
-        late: how many addresses are not known yet.
+        late: whose addresses are not known yet: by id, or by position in a list.
         secret: whether the addresses are secret.
+        by_id: whether the ids are the program's own.
     """
 
     roster: str
     members: Mapping[str, Member]
     names: Mapping[str, str]
-    late: int
+    late: Sequence[str]
     secret: bool
+    by_id: bool
 
     def name_of_old(self, id_: str, old: Member) -> str:
         """What messages call a member as it was."""
         if not self.secret:
             return id_ if id_ == old.email else f"{id_} ({old.email})"
         return "another member" if id_ == old.email else id_
+
+    def may_be_late(self, olds: Mapping[str, Member], same: Mapping[str, str]) -> set[str]:
+        """The old ids whose members may be declared with an address that is not known yet.
+
+        Args:
+            olds: the old members.
+            same: by new id, the old one; see :func:`placement.match`.
+        """
+        open_ = olds.keys() - set(same.values()) if self.late else set()
+        return open_ & set(self.late) if self.by_id else open_
 
 
 def declared(inputs: Mapping[str, Any], domain: str) -> Declared:
@@ -61,7 +73,7 @@ def declared(inputs: Mapping[str, Any], domain: str) -> Declared:
         else:
             members[id_] = Member(email, user, aliases.get(id_))
     _raise(roster, wrong)
-    found = Declared(roster, members, names, late, secret)
+    found = Declared(roster, members, names, late, secret, by_id=isinstance(inputs.get("emails"), Mapping))
     _check_distinct(found)
     return found
 
@@ -91,18 +103,20 @@ def check_takeovers(found: Declared, olds: Mapping[str, Member], same: Mapping[s
     _raise(found.roster, lines)
 
 
-def _addresses(roster: str, inputs: Mapping[str, Any], *, secret: bool) -> tuple[dict[str, str], dict[str, str], int]:
-    """By id, each address normalized and what messages call it; and how many addresses are not known yet."""
+def _addresses(
+    roster: str, inputs: Mapping[str, Any], *, secret: bool
+) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """By id, each address normalized and what messages call it; and whose addresses are not known yet."""
     given, late = inputs.get("emails") or [], inputs.get("late_emails") or {}
     by_id = isinstance(given, Mapping)
     entries = given.items() if isinstance(given, Mapping) else ((str(n), email) for n, email in enumerate(given))
     found: dict[str, str] = {}
     names: dict[str, str] = {}
-    wrong, unknown = [], 0
+    wrong, unknown = [], []
     for key, plain in entries:
         email = plain if plain is not None else late.get(key)
         if email is None:
-            unknown += 1
+            unknown.append(key)
             continue
         name = key if by_id else f"entry {key}"
         try:

@@ -119,6 +119,16 @@ def test_what_is_not_known_yet_is_counted() -> None:
     assert _sentence({}, _by_id("a"), late=2) == "team: +1 (cust-0: a@a.com), 0 unchanged, 2 not known yet."
 
 
+def test_who_may_be_late_is_not_removed() -> None:
+    """It may be one of those whose address is not known yet."""
+    news = {"cust-0": OLD["cust-0"]}
+    found = changes(OLD, news, match(OLD, news), late=1, may_be_late={"cust-1"})
+    assert list(found.removed) == ["cust-2"]
+    assert sentence("team", found, ledger=False, secret=False) == (
+        "team: -1 (cust-2: the user lives on), 1 unchanged, 1 not known yet."
+    )
+
+
 @pytest.mark.parametrize("news", [OLD, dict(reversed(OLD.items()))])
 def test_no_change_is_none(news: dict[str, Member]) -> None:
     """Whatever the order."""

@@ -68,9 +68,27 @@ def test_nobody(emails: Any) -> None:
 def test_addresses_that_are_not_known_yet_are_counted() -> None:
     """The others are known; what has become known stands beside the document."""
     found = _declared({"a": "alice@a.com", "b": None, "c": None}, late_emails={"b": "bob@b.com", "c": None})
-    assert (list(found.members), found.late) == (["a", "b"], 1)
+    assert (list(found.members), found.late) == (["a", "b"], ["c"])
     found = _declared(["alice@a.com", None], late_emails={"1": "Bob@b.com"})
-    assert (list(found.members), found.late) == (["alice@a.com", "bob@b.com"], 0)
+    assert (list(found.members), found.late) == (["alice@a.com", "bob@b.com"], [])
+
+
+@pytest.mark.parametrize(
+    ("emails", "may_be"),
+    [
+        ({"cust-1": "info@a.com", "cust-2": None}, {"cust-2"}),
+        ({"cust-1": "info@a.com", "cust-9": None}, set()),
+        (["info@a.com", None], {"cust-2", "cust-3"}),
+        ({"cust-1": "info@a.com"}, set()),
+        (["info@a.com"], set()),
+    ],
+    ids=["by id", "a new one", "a list", "all known", "a list, all known"],
+)
+def test_who_may_have_an_address_that_is_not_known_yet(emails: Any, may_be: set[str]) -> None:
+    """With ids it is known who; with a list, whoever is not declared otherwise."""
+    olds = _olds(cust_1="info@a.com", cust_2="x@b.com", cust_3="y@b.com")
+    found = _declared(emails)
+    assert found.may_be_late(olds, match(olds, found.members)) == may_be
 
 
 def test_wrong_addresses_are_named_by_their_ids() -> None:
