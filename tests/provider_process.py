@@ -46,7 +46,11 @@ class RecordingEngine(engine_pb2_grpc.EngineServicer):
 
 
 class Provider:
-    """A running provider process: one method a verb, plain values in and out."""
+    """A running provider process: one method a verb, plain values in and out.
+
+    Attributes:
+        secret: which properties the last answer held in the engine's envelope for secrets.
+    """
 
     def __init__(self, engine: RecordingEngine, engine_server: grpc.Server, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
@@ -54,6 +58,7 @@ class Provider:
         self._channel = grpc.insecure_channel(f"127.0.0.1:{port}")
         self._stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
         self._provider = serialize_provider(ProvisionedUserProvider())
+        self.secret: set[str] = set()
         self.engine = engine
         self.engine_server = engine_server
         self.process = process
@@ -83,7 +88,11 @@ class Provider:
 
     def read(self, id_: str, outs: dict[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any]]:
         answer = self._stub.Read(provider_pb2.ReadRequest(id=id_, urn=URN, properties=self._props(outs)))
-        return answer.id, self._plain(answer.properties), self._plain(answer.inputs)
+        inputs = self._plain(answer.inputs) if answer.HasField("inputs") else {}
+        hidden = self.secret if inputs else set()
+        outs = self._plain(answer.properties)
+        self.secret |= hidden
+        return answer.id, outs, inputs
 
     def update(self, olds: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
         answer = self._stub.Update(
@@ -111,13 +120,20 @@ class Provider:
     def _plain(self, struct: struct_pb2.Struct, provider: str | None = None) -> dict[str, Any]:
         values: dict[str, Any] = MessageToDict(struct)
         assert values.pop("__provider") == (provider or self._provider)
-        return values
+        self.secret = {name for name, value in values.items() if _is_secret(value)}
+        return {name: value["value"] if name in self.secret else value for name, value in values.items()}
 
 
 def said(failure: grpc.RpcError) -> str:
     """What the engine is told of a verb that failed."""
     details = str(failure.details())
     return details if SDK >= FORMATS_ERRORS else details.removeprefix(_GRPCS_WORDS)
+
+
+def _is_secret(value: object) -> bool:
+    """Whether it stands in the envelope: sdk/go/common/resource/properties.go of pulumi/pulumi."""
+    signature = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
+    return isinstance(value, dict) and value.get(signature[0]) == signature[1]
 
 
 def _struct(values: dict[str, Any]) -> struct_pb2.Struct:
