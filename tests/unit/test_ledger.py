@@ -11,25 +11,28 @@ from pathlib import Path
 import pytest
 
 from pulumi_openfunnel.errors import LedgerUnusable
-from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Row, Status
+from pulumi_openfunnel.ledger.ledger import Ledger, Row, Status
 
-from ..servers import INTERNAL_EMAIL, ORCHESTRATOR
-from .test_runs import PROCESS_ENDS, line, process
-
-ALICE = Identity("https://api.openfunnel.dev", ORCHESTRATOR, INTERNAL_EMAIL, "alice@alice-startup.com")
-BOB = replace(ALICE, internal_email="bob@orchestrator.com", email="bob@bob.com")
-ALSO_ALICE = replace(ALICE, email="alice@another-startup.com")
-SEALED = b"a sealed answer, unlike anything else in the file " * 8
-KEY_ID = "0123456789abcdef"
-PRINT, OTHER_PRINT = "c7785caa04caacfa", "00000000deadbeef"
-
-ASKER = """
-import sys
-from pathlib import Path
-from pulumi_openfunnel.ledger.ledger import Identity, Ledger
-print(Ledger(Path(sys.argv[1])).begin(Identity(*sys.argv[2:]))[1], flush=True)
-sys.stdin.read()
-"""
+from .processes import PROCESS_ENDS, line, process
+from .rows import (
+    ALICE,
+    ALSO_ALICE,
+    ASKER,
+    BOB,
+    KEY_ID,
+    PRINT,
+    SEALED,
+    answered,
+    asked,
+    dead,
+    doubted,
+    issued,
+    left_open,
+    now,
+    refused,
+    released,
+    statuses,
+)
 
 
 @pytest.fixture
@@ -41,64 +44,6 @@ def path(tmp_path: Path) -> Path:
 def ledger(path: Path) -> Iterator[Ledger]:
     with closing(Ledger(path)) as opened:
         yield opened
-
-
-def asked(ledger: Ledger, identity: Identity = ALICE) -> Row:
-    row, mine = ledger.begin(identity)
-    assert mine
-    return row
-
-
-def answered(ledger: Ledger, identity: Identity = ALICE) -> Row:
-    row = asked(ledger, identity)
-    ledger.answered(row, SEALED, KEY_ID)
-    return row
-
-
-def issued(ledger: Ledger, identity: Identity = ALICE, fingerprint: str = PRINT) -> Row:
-    row = answered(ledger, identity)
-    assert ledger.issued(row, fingerprint) is None
-    return row
-
-
-def released(ledger: Ledger) -> Row:
-    row = issued(ledger)
-    assert ledger.released(ALICE.internal_email, ALICE.email, PRINT, Status.RELEASED)
-    return row
-
-
-def dead(ledger: Ledger) -> Row:
-    row = issued(ledger)
-    ledger.dead(row, "OpenFunnel refused it")
-    return row
-
-
-def doubted(ledger: Ledger) -> Row:
-    row = answered(ledger)
-    ledger.doubted(row, "with no JSON object")
-    return row
-
-
-def refused(ledger: Ledger) -> Row:
-    row = asked(ledger)
-    ledger.nothing_done(row)
-    ledger.leave(row, refused=True)
-    return row
-
-
-def left_open(ledger: Ledger) -> Row:
-    row = asked(ledger)
-    ledger.leave(row, refused=False)
-    return row
-
-
-def now(ledger: Ledger, row: Row) -> Row:
-    (found,) = [known for known in ledger.rows() if known.id == row.id]
-    return found
-
-
-def statuses(ledger: Ledger, identity: Identity = ALICE) -> list[str]:
-    return [row.status.value for row in ledger.history(identity)]
 
 
 class TestARequest:

@@ -17,7 +17,7 @@ from pulumi_openfunnel.errors import LedgerUnusable
 from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Row, Status
 from pulumi_openfunnel.ledger.sqlite import commits, database
 
-from .test_ledger import ALICE, BOB, KEY_ID, PRINT, answered, asked
+from .rows import ALICE, BOB, KEY_ID, PRINT, answered, asked
 
 ENDS = 10.0  # seconds; whoever takes longer hangs
 COUNT = 6

@@ -21,7 +21,7 @@ from pulumi_openfunnel.provisioning.create import EndUser, check_end_user, provi
 from pulumi_openfunnel.settings import Settings
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY, ScriptedServer, hides_keys
-from .test_runs import line, process, tell
+from .processes import line, process, tell
 
 ALICE = EndUser("alice@alice-startup.com", INTERNAL_EMAIL)
 ROWS = 200

@@ -14,7 +14,8 @@ import pytest
 from pulumi_openfunnel.errors import LedgerUnusable
 from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Row, Status
 
-from .test_ledger import (
+from .processes import line, process
+from .rows import (
     ALICE,
     ALSO_ALICE,
     ASKER,
@@ -34,7 +35,6 @@ from .test_ledger import (
     released,
     statuses,
 )
-from .test_runs import line, process
 
 NEW_SEALED = b"another sealed answer"
 NEW_KEY_ID = "fedcba9876543210"

@@ -23,7 +23,7 @@ from ..servers import (
     ScriptedServer,
     answer,
 )
-from .test_recall import (
+from .provisions import (
     ALICE,
     Console,
     another_process,

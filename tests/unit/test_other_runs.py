@@ -28,9 +28,9 @@ from ..servers import (
     answer,
     hides_keys,
 )
-from .test_ledger import ASKER
-from .test_recall import ALICE, NEW_KEY, Console, another_process, created, creates, failure, scripted, settings_for
-from .test_runs import PROCESS_ENDS, line, process, tell
+from .processes import PROCESS_ENDS, line, process, tell
+from .provisions import ALICE, NEW_KEY, Console, another_process, created, creates, failure, scripted, settings_for
+from .rows import ASKER
 
 ASKER_THAT_ANSWERS = """
 import sys

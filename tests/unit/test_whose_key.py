@@ -17,9 +17,9 @@ from pulumi_openfunnel.settings import Settings
 from pulumi_openfunnel.simulator import Account, Accounts, Existing, serve
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY, ScriptedServer, answer, hides_keys
-from .test_ledger import ASKER
-from .test_recall import ALICE, NEW_KEY, another_process, created, creates, failure, rows, scripted, settings_for
-from .test_runs import line, process
+from .processes import line, process
+from .provisions import ALICE, NEW_KEY, another_process, created, creates, failure, rows, scripted, settings_for
+from .rows import ASKER
 
 ALSO_ALICE = EndUser("alice@another-startup.com", INTERNAL_EMAIL)
 BOB = EndUser("bob@bob.com", "bob@orchestrator.com")
