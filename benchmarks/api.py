@@ -69,7 +69,7 @@ def serving(directory: Path, latency: float) -> Iterator[Api]:
         try:
             base_url = server.stdout.readline().strip() if server.stdout else ""
             if not base_url:
-                raise SystemExit("The simulator did not start. Run: pip install 'pulumi-openfunnel[simulator]'")
+                raise SystemExit("The simulator did not start.")
             yield Api(base_url, record)
         finally:
             server.terminate()
