@@ -19,19 +19,19 @@ help:
 	@echo 'make clean  remove .venv and what the tools left here'
 
 demo: $(VENV)/installed
-	@$(WITH_ENGINE) $(BIN)/python tools/demo.py
+	@$(WITH_ENGINE) $(BIN)/python -m tools.demo
 
 test: check
 	@tools/strace/install
 	$(WITH_ENGINE) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
-	$(WITH_ENGINE) $(BIN)/python tools/faults --short --runs 2
+	$(WITH_ENGINE) $(BIN)/python -m tools.faults --short --runs 2
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --scripts-are-modules tools/engine/install
-	$(BIN)/mypy benchmarks
+	$(BIN)/mypy --no-namespace-packages benchmarks/programs/*.py
 	for example in examples/*/; do $(BIN)/mypy "$$example" || exit 1; done
 	$(BIN)/lint-imports
 
@@ -43,10 +43,10 @@ crash: $(VENV)/installed
 	CRASH_POINTS=all CRASH_EXAMPLES=150 $(BIN)/python -m pytest tests/crash
 
 faults: $(VENV)/installed
-	$(WITH_ENGINE) $(BIN)/python tools/faults $(ARGS)
+	$(WITH_ENGINE) $(BIN)/python -m tools.faults $(ARGS)
 
 bench: $(VENV)/installed
-	$(WITH_ENGINE) $(BIN)/python benchmarks $(ARGS)
+	$(WITH_ENGINE) $(BIN)/python -m benchmarks $(ARGS)
 
 engine:
 	@tools/engine/install

@@ -17,9 +17,10 @@ from google.protobuf.json_format import MessageToDict
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
 
+from harness import clean_environment
 from pulumi_openfunnel.dynamic.user import ProvisionedUserProvider
 
-from ..servers import ORCHESTRATOR, PROVISIONER_KEY, clean_environment
+from ..servers import ORCHESTRATOR, PROVISIONER_KEY
 
 URN = "urn:pulumi:dev::wire::pulumi-python:dynamic/openfunnel:ProvisionedUser::alice"
 
