@@ -25,6 +25,7 @@ class Project:
     Args:
         root: a directory, made where it is missing; everything is made in it.
         name: the project's, and its directory's.
+        directory: an existing project, which is taken as it is, instead of a new one.
         home: Pulumi's home, where it is not in ``root``.
         patience: seconds that a command may take.
         keeps_logs: whether each command's output stays in a file; not that of one which shows secrets.
@@ -42,11 +43,12 @@ class Project:
         root: Path,
         *,
         name: str = "project",
+        directory: Path | None = None,
         home: Path | None = None,
         patience: float = 120.0,
         keeps_logs: bool = False,
     ) -> None:
-        self.root, self.directory, self.state = root, root / name, root / "state"
+        self.root, self.directory, self.state = root, directory or root / name, root / "state"
         self.home = home or root / "home"
         self.ledger = root / "ledger" / "ledger.db"
         self._logs = root / "logs" if keeps_logs else None
@@ -64,6 +66,8 @@ class Project:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
             "OPENFUNNEL_LEDGER": str(self.ledger),
         }
+        if directory is not None:
+            return
         settings = {"name": name, "runtime": {"name": "python", "options": {"virtualenv": sys.prefix}}}
         (self.directory / "Pulumi.yaml").write_text(json.dumps(settings))
 
