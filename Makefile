@@ -31,6 +31,7 @@ check: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --scripts-are-modules tools/engine/install
+	$(BIN)/mypy __main__.py
 	$(BIN)/mypy --no-namespace-packages benchmarks/programs/*.py
 	for example in examples/*/; do $(BIN)/mypy "$$example" || exit 1; done
 	$(BIN)/lint-imports

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .commands import ledger as ledger_command
-from .commands import simulator as simulator_command
+from .commands import ledger, simulator
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -18,17 +17,13 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    args = _parser().parse_args(argv)
-    status: int = args.run(args)
-    return status
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pulumi_openfunnel", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    simulator_command.add_to(commands)
-    ledger_command.add_to(commands)
-    return parser
+    for command in (simulator, ledger):
+        command.add_to(commands)
+    args = parser.parse_args(argv)
+    status: int = args.run(args)
+    return status
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -10,12 +11,8 @@ from .errors import InvalidInput
 PREFIX = "prefix"
 SUBADDRESS = "subaddress"
 EMAIL_MAPPINGS = (PREFIX, SUBADDRESS)
+ADVICE = "Give one address, such as bob@b.com."
 
-# Addresses that need no validator: a subset of what it accepts, in the spelling that it gives.
-_PLAIN = re.compile(
-    r"(?=[^@]{1,64}@)[a-z0-9_+-]+(\.[a-z0-9_+-]+)*@([a-z0-9](?!.?-?--)([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}",
-    re.ASCII,
-)
 _SPECIAL = frozenset({"arpa", "example", "invalid", "local", "localhost", "onion", "test"})
 _MAX_PLAIN = 200
 
@@ -51,9 +48,9 @@ def parse(text: object) -> Address:
         InvalidInput: of ``email``, with one line that gives the reason.
     """
     if not isinstance(text, str):
-        raise InvalidInput("email", "email: not text. Give one address, such as bob@b.com.")
+        raise InvalidInput("email", "email: not text.", ADVICE)
     plain = text.strip().lower() if text.isascii() else ""  # lower() makes an ASCII k of a Kelvin sign
-    if _PLAIN.fullmatch(plain) and plain.rpartition(".")[2] not in _SPECIAL and len(plain) < _MAX_PLAIN:
+    if _plain().fullmatch(plain) and plain.rpartition(".")[2] not in _SPECIAL and len(plain) < _MAX_PLAIN:
         local, _, domain = plain.rpartition("@")
         return Address(local, domain, domain)
     import email_validator
@@ -63,10 +60,19 @@ def parse(text: object) -> Address:
             text.strip(), check_deliverability=False, allow_smtputf8=False, strict=True
         )
     except email_validator.EmailSyntaxError as error:
-        message = f"email {quoted(text)}: {_reason(text, error)}. Give one address, such as bob@b.com."
+        problem = f"email {quoted(text)}: {_reason(text, error)}"
     else:
         return Address(found.local_part.lower(), found.domain.lower(), (found.ascii_domain or found.domain).lower())
-    raise InvalidInput("email", message)
+    raise InvalidInput("email", problem, ADVICE)
+
+
+@functools.cache
+def _plain() -> re.Pattern[str]:
+    """Addresses that need no validator: a subset of what it accepts, in the spelling that it gives."""
+    return re.compile(
+        r"(?=[^@]{1,64}@)[a-z0-9_+-]+(\.[a-z0-9_+-]+)*@([a-z0-9](?!.?-?--)([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24}",
+        re.ASCII,
+    )
 
 
 def normalize(text: object) -> object:
@@ -96,11 +102,11 @@ def internal_email(email: object, domain: str, *, prefix: object = None, email_m
     """
     if email_mapping not in EMAIL_MAPPINGS:
         raise InvalidInput(
-            "email_mapping", f'email_mapping {quoted(email_mapping)}: unknown. Give "prefix" or "subaddress".'
+            "email_mapping", f"email_mapping {quoted(email_mapping)}: unknown.", 'Give "prefix" or "subaddress".'
         )
     if prefix is not None:
         if not isinstance(prefix, str):
-            raise InvalidInput("prefix", "prefix: not text. Give what is to stand before the @.")
+            raise InvalidInput("prefix", "prefix: not text.", "Give what is to stand before the @.")
         return _joined(prefix.strip(), domain, "prefix", f"prefix {quoted(prefix)}", "another prefix")
     address = parse(email)
     subject = f"email {quoted(address)}"
@@ -144,17 +150,17 @@ def _joined(local: str, domain: str, property: str, subject: str, way_out: str) 
         reason = _local_reason(local)
     else:
         return f"{found.local}@{found.ascii_domain}"
-    raise InvalidInput(property, f"{subject}: {reason}. Set {way_out}.")
+    raise InvalidInput(property, f"{subject}: {reason}", f"Set {way_out}.")
 
 
 def _local_reason(local: str) -> str:
     """Why ``local`` cannot stand before an @."""
     if not local:
-        return "empty"
+        return "empty."
     if len(local) > _MAX_LOCAL:
-        return f"{len(local)} characters before the @ ({quoted(local)}), of at most {_MAX_LOCAL}"
+        return f"{len(local)} characters before the @ ({quoted(local)}), of at most {_MAX_LOCAL}."
     if "@" in local:
-        return "an @ in it; it is only what stands before the @"
+        return "an @ in it; it is only what stands before the @."
     import email_validator
 
     try:
@@ -162,22 +168,22 @@ def _local_reason(local: str) -> str:
             f"{local}@example.com", check_deliverability=False, allow_smtputf8=False, strict=True
         )
     except email_validator.EmailSyntaxError as error:
-        return _lowered(str(error)).replace("an email address", "it").replace("the email address", "it")
-    return "too long together with the orchestrator's domain"
+        return f"not valid before the @. {_one_line(error)}"
+    return "too long together with the orchestrator's domain."
 
 
 def _reason(text: str, error: ValueError) -> str:
+    """Why a text is no address: the validator's sentence where there is no shorter one."""
     if not text.strip():
-        return "empty"
+        return "empty."
     if text.count("@") > 1 and '"' not in text and "<" not in text:
-        return "more than one @"
-    return _lowered(str(error))
+        return "more than one @."
+    return f"not an address. {_one_line(error)}"
 
 
-def _lowered(sentences: str) -> str:
-    """A library's explanation as a part of our sentence, not longer than a line."""
-    parts = sentences.rstrip(".").split(". ")
-    return _cut("; ".join(part[:1].lower() + part[1:] for part in parts), 2 * _SHOWN)
+def _one_line(error: ValueError) -> str:
+    """The validator's explanation, whole sentences, not longer than a line."""
+    return _cut(str(error), 2 * _SHOWN)
 
 
 def _cut(text: str, length: int) -> str:

@@ -19,7 +19,7 @@
         ├── AnswerNotBelieved     2xx that does not prove the user that was asked for
         ├── AnotherEndUser        the ledger knows the user, or the key, as another end user's
         ├── KeySealed             the ledger holds the key, sealed under a key that is not at hand
-        ├── InProgress            another run is asking for the user right now
+        ├── InProgress            another run is creating the user
         └── Stopped               the operation was cancelled before the user was asked for
 
 Every message is one line: what happened, to which user, what to do now. None holds a key, a header or an
@@ -30,14 +30,22 @@ from __future__ import annotations
 
 
 class OpenFunnelError(Exception):
-    """The base of everything that this package raises; never raised directly."""
+    """The base of everything that this package raises; never raised directly.
+
+    Attributes:
+        added: sentences behind the message.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.added: list[str] = []
 
     def __str__(self) -> str:
-        return " ".join(self.args)
+        return " ".join([*self.args, *self.added])
 
     def add(self, sentence: str) -> None:
         """Say one more sentence at the end of the message."""
-        self.args = (*self.args, sentence)
+        self.added.append(sentence)
 
 
 class InvalidInput(OpenFunnelError):
@@ -45,11 +53,15 @@ class InvalidInput(OpenFunnelError):
 
     Attributes:
         property: the input that is wrong, such as ``"email"``.
+        problem: the sentence that says what is wrong with which value.
+        advice: the sentence that says what to give instead, when there is one for all values.
     """
 
-    def __init__(self, property: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, property: str, problem: str, advice: str = "") -> None:
+        super().__init__(f"{problem} {advice}".rstrip())
         self.property = property
+        self.problem = problem
+        self.advice = advice
 
 
 class InvalidSetting(OpenFunnelError):
@@ -95,19 +107,24 @@ class ProvisioningError(OpenFunnelError):
     transient = False
     attempts = 1
 
-    def __init__(self, internal_email: str, message: str, status: int | None = None) -> None:
-        super().__init__(f"{internal_email}: {message}")
+    def __init__(self, internal_email: str, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
         self.internal_email = internal_email
         self.status = status
 
     def __str__(self) -> str:
-        message = super().__str__()
-        return f"{message} (Tried {self.attempts} times.)" if self.attempts > 1 else message
+        tried = f" (Tried {self.attempts} times.)" if self.attempts > 1 else ""
+        return f"{self.internal_email}: {self.reason}{tried}"
 
     @property
     def reason(self) -> str:
-        """The message without the user's name, and without how often it was tried: the same for all whom it befell."""
-        return " ".join(self.args).removeprefix(f"{self.internal_email}: ")
+        """The message without the user and without how often it was tried, so that users can share a reason."""
+        return super().__str__()
+
+    @property
+    def is_general(self) -> bool:
+        """Whether nothing was added that is true of this user alone."""
+        return not self.added
 
 
 class CredentialsRefused(ProvisioningError):
@@ -143,8 +160,8 @@ class RateLimited(ProvisioningError):
 
     transient = True
 
-    def __init__(self, internal_email: str, message: str, retry_after: float | None) -> None:
-        super().__init__(internal_email, message, 429)
+    def __init__(self, internal_email: str, reason: str, retry_after: float | None) -> None:
+        super().__init__(internal_email, reason, 429)
         self.retry_after = retry_after
 
 
@@ -162,8 +179,8 @@ class Unreachable(ProvisioningError):
         sent: whether the request may have reached the server, so that the user may exist.
     """
 
-    def __init__(self, internal_email: str, message: str, *, sent: bool, transient: bool = True) -> None:
-        super().__init__(internal_email, message)
+    def __init__(self, internal_email: str, reason: str, *, sent: bool, transient: bool = True) -> None:
+        super().__init__(internal_email, reason)
         self.sent = self.may_exist = sent
         self.transient = transient
 
@@ -177,21 +194,21 @@ class AnswerNotBelieved(ProvisioningError):
 
     may_exist = True
 
-    def __init__(self, internal_email: str, message: str, status: int | None, problem: str) -> None:
-        super().__init__(internal_email, message, status)
+    def __init__(self, internal_email: str, reason: str, status: int | None, problem: str) -> None:
+        super().__init__(internal_email, reason, status)
         self.problem = problem
 
 
 class AnotherEndUser(ProvisioningError):
-    """The ledger knows the internal email as another end user's. Nothing was asked for."""
+    """The ledger knows the internal email as another end user's. No request was sent."""
 
 
 class KeySealed(ProvisioningError):
-    """The ledger holds the user's key, sealed under a key that is not at hand. Nothing was asked for."""
+    """The ledger holds the user's key, sealed under a key that is not at hand. No request was sent."""
 
 
 class InProgress(ProvisioningError):
-    """Another run is asking for the user right now. Nothing was asked for."""
+    """Another run is creating the user. No request was sent."""
 
 
 class Stopped(ProvisioningError):

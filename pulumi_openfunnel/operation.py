@@ -1,13 +1,27 @@
-"""How a use case speaks to whoever runs it, and hears that it is to stop. No Pulumi in it."""
+"""How a use case talks to whoever runs it, and learns that it is to stop."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 
-def _say_nothing(_message: str) -> None:
+class Say(Protocol):
+    """Shows one line. Lines that differ in their user alone may be shown as one."""
+
+    def __call__(self, who: str | None, text: str, detail: str | None = None) -> None:
+        """Show it.
+
+        Args:
+            who: the user that it is about; None when it is about none.
+            text: what happened and what to do, the same for every user.
+            detail: what is true of this user alone; left out where many users share the line.
+        """
+
+
+def _say_nothing(who: str | None, text: str, detail: str | None = None) -> None:
     """Say nothing."""
 
 
@@ -16,7 +30,7 @@ class Operation:
     """One ``pulumi up``, or whatever else runs a use case.
 
     Attributes:
-        warn: shows a warning, one line that names its user.
+        warn: shows a warning.
         info: shows a line that asks for nothing.
         progress: shows a line that is of interest for the moment.
         stopping: whether no further request is to start.
@@ -24,12 +38,17 @@ class Operation:
         gives_up: whether many users stop trying together, when OpenFunnel answers none of them.
     """
 
-    warn: Callable[[str], None] = _say_nothing
-    info: Callable[[str], None] = _say_nothing
-    progress: Callable[[str], None] = _say_nothing
+    warn: Say = _say_nothing
+    info: Say = _say_nothing
+    progress: Callable[[str], None] = lambda _line: None
     stopping: Callable[[], bool] = lambda: False
     wait: Callable[[float], object] = time.sleep
     gives_up: bool = False
+
+
+def line(who: str | None, text: str, detail: str | None = None) -> str:
+    """What was said, as one line."""
+    return (f"{who}: " if who else "") + text + (f" ({detail})" if detail else "")
 
 
 SILENT = Operation()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from . import emails as mapping
+from . import base_url, emails
 from .errors import InvalidInput, InvalidSetting
 
 DEFAULT_BASE_URL = "https://api.openfunnel.dev"
@@ -45,8 +42,6 @@ _COMMANDS = {
 
 Config = Callable[[str], object]
 """Gives the value of a full key such as ``"openfunnel:userId"``; None when unset."""
-
-_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
 @dataclass(frozen=True)
@@ -106,7 +101,7 @@ def read(config: Config, environ: Mapping[str, str], orchestrator: object = None
     return Settings(
         user_id=user_id,
         domain=domain,
-        base_url=_base_url(_value(config, environ, BASE_URL) or DEFAULT_BASE_URL),
+        base_url=_base_url(_value(config, environ, BASE_URL)),
         api_key=_api_key(_Place(API_KEY, name), credentials[API_KEY]),
         timeout=_timeout(_value(config, environ, TIMEOUT)),
         orchestrator=name,
@@ -182,20 +177,10 @@ def destination(config: Config, environ: Mapping[str, str], orchestrator: object
         user_id = _credentials(config, environ, _known(config, orchestrator))[USER_ID] or ""
     except InvalidSetting:
         user_id = ""
-    base_url = _value(config, environ, BASE_URL) or DEFAULT_BASE_URL
+    url = _value(config, environ, BASE_URL) or DEFAULT_BASE_URL
     # What has no @ is no address, and may be a key in the wrong place: nothing of it is passed on.
     domain = user_id.rpartition("@")[2] if "@" in user_id else ""
-    return _spelled_url(base_url), mapping.ascii_domain(domain)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a URL's host is this machine: a loopback address literal, or ``localhost``."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return base_url.spelled(url), emails.ascii_domain(domain)
 
 
 def is_key(text: str) -> bool:
@@ -265,8 +250,8 @@ def _known(config: Config, orchestrator: object) -> str | None:
     names = ", ".join(sorted(known)) or "none"
     raise InvalidSetting(
         ORCHESTRATORS,
-        f"orchestrator {mapping.quoted(orchestrator)} is not in {ORCHESTRATORS} (known: {names}). "
-        f"{_Place(USER_ID, mapping.quoted(orchestrator).strip(chr(34))).way_out}",
+        f"orchestrator {emails.quoted(orchestrator)} is not in {ORCHESTRATORS} (known: {names}). "
+        f"{_Place(USER_ID, emails.quoted(orchestrator).strip(chr(34))).way_out}",
     )
 
 
@@ -281,7 +266,7 @@ def _user_id(place: _Place, value: str | None) -> tuple[str, str]:
     if value is None:
         raise place.unset()
     try:
-        address = mapping.parse(value)
+        address = emails.parse(value)
     except InvalidInput:
         address = None  # its message repeats the value, so it is not to be this error's context
     if address is None:
@@ -296,56 +281,11 @@ def _api_key(place: _Place, value: str | None) -> str | None:
     return value
 
 
-def _base_url(value: str) -> str:
-    """Scheme, host and port in lower case, when a request can be made to them."""
-    problem = _base_url_problem(value)
+def _base_url(value: str | None) -> str:
+    problem = base_url.problem(value or DEFAULT_BASE_URL)
     if problem:
         raise _Place(BASE_URL).wrong(problem)
-    return _spelled_url(value)
-
-
-def _spelled_url(value: str) -> str:
-    """A base URL in its one spelling: lower case, no slash at the end, no port that goes without saying."""
-    url = value.lower().removesuffix("/")
-    return url.removesuffix(":443" if url.startswith("https://") else ":80")
-
-
-def _base_url_problem(value: str) -> str | None:  # noqa: PLR0911 - a table
-    try:
-        url = urlsplit(value)
-        host, port = url.hostname or "", url.port
-    except ValueError:
-        return "is not a URL"
-    if url.scheme not in ("http", "https") or not url.netloc:
-        return "does not start with https://"
-    if "@" in url.netloc:
-        return "holds a user name or password"
-    if url.path not in ("", "/") or url.query or url.fragment:
-        return "has something behind the host; the API's paths are added to it"
-    rebuilt = f"{url.scheme}://" + (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
-    if not _is_host(host) or rebuilt != value.lower().removesuffix("/"):
-        return "is not a URL"
-    if url.scheme == "http" and not is_loopback(host):
-        return "is plain http to another machine, which would show the key on the way"
-    return None
-
-
-def _is_host(host: str) -> bool:
-    """Whether a host is an IP address, or a name that a resolver takes."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        labels = host.removesuffix(".").split(".")
-    else:
-        return True
-    return all(_LABEL.fullmatch(label) and _is_idna(label) for label in labels) and not labels[-1].isdigit()
-
-
-def _is_idna(label: str) -> bool:
-    try:
-        return bool(label.encode("ascii").decode("idna"))
-    except UnicodeError:
-        return False
+    return base_url.spelled(value or DEFAULT_BASE_URL)
 
 
 def _timeout(value: str | None) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -44,24 +45,33 @@ def answer(status: int = 200, body: object = b"", headers: Mapping[str, str] | N
 class ScriptedServer:
     """Records requests, answers each with the bytes that the script yields, then closes the connection.
 
+    Args:
+        tls: what it proves itself with, where it speaks HTTPS.
+
     Attributes:
         script: what the next requests are answered with.
         requests: what came, oldest first.
         released: set when the test is over, so that a script can hold an answer until then.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.script: Script = lambda _request: [answer(404)]
         self.requests: list[Request] = []
         self.released = threading.Event()
         self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._httpd.daemon_threads = False
+        if tls is not None:
+            self._httpd.socket = tls.wrap_socket(self._httpd.socket, server_side=True)
         self._thread = threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._httpd.server_port}"
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        return self._httpd.server_port
 
     def answers(self, status: int = 200, body: object = b"", headers: Mapping[str, str] | None = None) -> None:
         """Answer every request with this."""

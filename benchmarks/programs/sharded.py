@@ -7,9 +7,10 @@ from pathlib import Path
 from reader import Reader
 
 import pulumi_openfunnel as openfunnel
-from pulumi_openfunnel.program import roster
+from pulumi_openfunnel.program import roster, shards
 
-roster.SHARDS = int(os.environ["SHARDS"])
+for module in (roster, shards):
+    module.SHARDS = int(os.environ["SHARDS"])  # type: ignore[attr-defined]
 addresses = json.loads(Path("users.json").read_text())
 team = openfunnel.ProvisionedUsers("team", emails=addresses)
 if os.environ.get("READERS"):

@@ -6,22 +6,22 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
-from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 
 from .. import settings
 from ..errors import InvalidSetting, ProvisioningError, Unreachable
 from .answers import MAX_BODY, MAY_EXIST, UNCHANGED, Answer, CreatedUser, believe, json_object, refusal
-from .deadlines import keep_deadlines, within
+from .deadlines import Deadlines
+from .pace import IN_FLIGHT
+from .proxies import proxy_for
+from .transport import Transport
 
 CREATE_USER = "/api/v1/admin/create-user"
 BALANCE = "/api/v1/credits/balance"
 CONNECT_TIMEOUT = 10.0  # seconds
 BALANCE_TIMEOUT = 5.0  # seconds
-IN_FLIGHT = 32  # create-user requests at once, and as many looks at a balance
-
-_SET_KEY = f"Run: pulumi config set --secret {settings.API_KEY} (or set OPENFUNNEL_API_KEY)."
 
 
 @dataclass(frozen=True)
@@ -63,20 +63,18 @@ class Client:
     def __init__(self, base_url: str, timeout: float = settings.DEFAULT_TIMEOUT) -> None:
         self._timeout = timeout
         self._looks = threading.BoundedSemaphore(IN_FLIGHT)  # so that a look's time does not pass in a queue
-        # A proxy from the environment is never to see what goes to this machine itself.
-        loopback = settings.is_loopback(urlsplit(base_url).hostname or "")
+        self._deadlines = Deadlines(httpcore.SyncBackend())
         try:
             # Whole addresses, parsed once: to put one together from a base takes httpx as long as to send a request.
             self._create_user = httpx.URL(base_url + CREATE_USER)
             self._balance = httpx.URL(base_url + BALANCE)
             self._http = httpx.Client(
-                trust_env=not loopback,
+                transport=Transport(proxy_for(base_url), 2 * IN_FLIGHT, self._deadlines),
+                trust_env=False,
                 follow_redirects=False,
                 headers={"User-Agent": f"pulumi-openfunnel/{version('pulumi-openfunnel')}"},
-                limits=httpx.Limits(max_connections=2 * IN_FLIGHT, max_keepalive_connections=IN_FLIGHT),
                 event_hooks={"response": [_without_location]},
             )
-            keep_deadlines(self._http)
         except (OSError, ValueError, ImportError, httpx.InvalidURL):
             usable = False  # the error may repeat a proxy's password, so it is not to be the next one's context
         else:
@@ -85,7 +83,7 @@ class Client:
             raise InvalidSetting(
                 "environment",
                 "The environment's proxies or certificates cannot be used. "
-                "Check HTTPS_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
+                "Check HTTPS_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR.",
             )
 
     def close(self) -> None:
@@ -98,7 +96,7 @@ class Client:
         *,
         user_id: str,
         api_key: str,
-        set_key: str = _SET_KEY,
+        set_key: str,
         timeout: float | None = None,
         keep: Callable[[Answer], None] = lambda _answer: None,
     ) -> CreatedUser:
@@ -171,7 +169,7 @@ class Client:
 
     def _exchange(self, request: httpx.Request, timeout: float) -> Answer:
         """The answer, which has come to its end or to the end of what is read of it when the time is up."""
-        with within(timeout):
+        with self._deadlines.within(timeout):
             response = self._http.send(request, stream=True)
             body, cut_off = b"", None
             try:

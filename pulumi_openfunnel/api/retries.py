@@ -1,155 +1,22 @@
-"""When a request is made, and when it is made again: the pace of the whole process, and one user's patience."""
+"""When a request for one user is made again."""
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import NoReturn, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
-
-from ..errors import ProvisioningError, RateLimited, Stopped, Unreachable
+from ..errors import ProvisioningError, RateLimited
 from ..operation import Operation
 from .answers import MAX_WAIT
-from .client import IN_FLIGHT
+from .pace import LONG_WAIT, Pace
 
 MAX_RATE_LIMITS = 50  # 429 answers for one user, after which the server does not mean to answer otherwise
-OUTAGE = 20.0  # seconds without an answer, before nobody of many users is asked for any more
-LONG_WAIT = 3.0  # seconds; a longer wait is shown
-_LOOK = 0.2  # seconds between two looks for a free place
-
-_backoff = wait_random_exponential(multiplier=1, max=30)  # full jitter
+LONGEST = 30.0  # seconds between two requests, at the most
 
 T = TypeVar("T")
-
-
-class Outage:
-    """Whether an API has answered nobody for a while: as many failures in a row as there are requests at once.
-
-    Safe to share between threads.
-    """
-
-    def __init__(self) -> None:
-        self._changed = threading.Lock()
-        self._failures = 0  # in a row
-        self._since = 0.0
-
-    @property
-    def lasts(self) -> bool:
-        """Whether nobody else needs to be asked for."""
-        return self._failures >= IN_FLIGHT and time.monotonic() - self._since >= OUTAGE
-
-    def failed(self) -> None:
-        """A request came to nothing, as others may."""
-        with self._changed:
-            if self._failures == 0:
-                self._since = time.monotonic()
-            self._failures += 1
-
-    def answered(self) -> None:
-        """A request was answered."""
-        with self._changed:
-            self._failures = 0
-
-
-class Pace:
-    """The pace of all requests to one API: at most 32 at once, none while OpenFunnel asked to wait, and fewer then.
-
-    A 429 halves the number of requests that may run at once, and each answer allows one more: of an API that limits the
-    rate about half of the requests are refused at the most, and one that refuses some at any pace is asked no slower.
-
-    Safe to share between threads, which is what it is for.
-
-    Attributes:
-        outage: of those requests.
-    """
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._running = 0  # requests
-        self._allowed = float(IN_FLIGHT)  # requests at once
-        self._lowered = 0.0  # when fewer were allowed last
-        self._opens = 0.0  # when OpenFunnel wants to be asked again
-        self.outage = Outage()
-
-    @contextlib.contextmanager
-    def turn(self, who: str, patience: float, operation: Operation) -> Iterator[None]:
-        """Wait until a request may start, and hold its place while it runs.
-
-        Args:
-            who: the user it is for.
-            patience: seconds; a wait that OpenFunnel asked for is not waited for when it is longer.
-            operation: where progress is shown; nothing starts once it stops.
-
-        Raises:
-            Stopped: when the operation stops.
-            RateLimited: when OpenFunnel asked for a longer wait.
-            Unreachable: when many users give up together.
-        """
-        while True:
-            _check_stopping(who, operation)
-            if operation.gives_up and self.outage.lasts:
-                raise _out(who)
-            if self._start():
-                break
-            wait = self._opens - time.monotonic()
-            if wait > patience:
-                raise _too_long(who, wait)
-            if wait > LONG_WAIT:
-                operation.progress(f"OpenFunnel limits the rate: requests go on in {wait:.0f} s.")
-            if wait > 0:
-                operation.wait(min(wait, 1.0))
-        try:
-            _check_stopping(who, operation)
-            yield
-        finally:
-            self._end()
-
-    def hold(self, seconds: float, since: float) -> None:
-        """Start nothing for so many seconds, and fewer requests afterwards.
-
-        Args:
-            seconds: as OpenFunnel asked.
-            since: when the request that it refused started, on the monotonic clock.
-        """
-        with self._changed:
-            now = time.monotonic()
-            jitter = random.uniform(0, 0.05 + seconds / 10)  # noqa: S311 - not for secrets
-            self._opens = max(self._opens, now + seconds + jitter)
-            if since >= self._lowered:  # requests that were on their way at the last one say nothing new
-                self._allowed = max(self._allowed / 2, 1.0)
-                self._lowered = now
-
-    def answered(self) -> None:
-        """A request was answered: one more may run at once again."""
-        self.outage.answered()
-        with self._changed:
-            self._allowed = min(self._allowed + 1, float(IN_FLIGHT))
-            self._changed.notify()
-
-    def _start(self) -> bool:
-        """Take a place, when OpenFunnel may be asked now and one is free, or becomes free in a moment."""
-        with self._changed:
-            if self._is_open() and not self._has_place():
-                self._changed.wait(_LOOK)
-            starts = self._is_open() and self._has_place()
-            if starts:
-                self._running += 1
-            return starts
-
-    def _end(self) -> None:
-        with self._changed:
-            self._running -= 1
-            self._changed.notify()
-
-    def _is_open(self) -> bool:
-        return self._opens <= time.monotonic()
-
-    def _has_place(self) -> bool:
-        return self._running + 1 <= self._allowed
 
 
 def persist(request: Callable[[float], T], who: str, *, timeout: float, pace: Pace, operation: Operation) -> T:
@@ -169,16 +36,30 @@ def persist(request: Callable[[float], T], who: str, *, timeout: float, pace: Pa
         ProvisioningError: the last one; with how often it was tried, when that is more than once.
     """
     patience = _Patience(who, timeout, pace, operation)
-    retrying = Retrying(
-        retry=retry_if_exception(lambda error: isinstance(error, ProvisioningError) and error.transient),
-        wait=patience.pause,
-        stop=patience.is_over,
-        sleep=patience.sleep,
-        before_sleep=patience.show,
-        retry_error_callback=_give_up,
-    )
-    result: T = retrying(patience.once, request)
-    return result
+    failure: ProvisioningError
+    for attempts in itertools.count(1):
+        try:
+            return patience.once(request)
+        except RateLimited as error:
+            failure, pause = error, 0.0  # it is the pace that waits
+        except ProvisioningError as error:
+            failure, pause = error, backoff(attempts)
+        if not failure.transient:
+            raise failure
+        if patience.is_over(pause):
+            failure.attempts = attempts
+            raise failure
+        patience.sleep(pause, failure)
+    raise AssertionError("counting has no end")
+
+
+def backoff(attempts: int) -> float:
+    """Seconds to wait after so many failures: exponential, with full jitter.
+
+    See https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+    """
+    doublings = min(attempts - 1, 10)  # more say no more, and a day of them is more than a float holds
+    return random.uniform(0, min(2.0**doublings, LONGEST))  # noqa: S311 - not for secrets
 
 
 class _Patience:
@@ -210,19 +91,15 @@ class _Patience:
             self._pace.answered()
             return result
 
-    def pause(self, state: RetryCallState) -> float:
-        """Seconds to wait before the next request; after a 429 it is the pace that waits."""
-        return 0.0 if isinstance(_failure(state), RateLimited) else _backoff(state)
-
-    def is_over(self, state: RetryCallState) -> bool:
+    def is_over(self, pause: float) -> bool:
+        """Whether there is no time for another request after a pause."""
         out = self._operation.gives_up and self._pace.outage.lasts
-        return out or self._limited >= MAX_RATE_LIMITS or self._left - state.upcoming_sleep < self._least
+        return out or self._limited >= MAX_RATE_LIMITS or self._left - pause < self._least
 
-    def show(self, state: RetryCallState) -> None:
-        if state.upcoming_sleep > LONG_WAIT:
-            self._operation.progress(f"{_failure(state)} Trying again in {state.upcoming_sleep:.0f} s.")
-
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, failure: ProvisioningError) -> None:
+        """Wait, less when the operation stops."""
+        if seconds > LONG_WAIT:
+            self._operation.progress(f"{failure} Trying again in {seconds:.0f} s.")
         self._left -= seconds
         end = time.monotonic() + seconds
         while not self._operation.stopping() and (left := end - time.monotonic()) > 0:
@@ -234,46 +111,6 @@ class _Patience:
         seconds = min(2.0**self._limited, 30.0) if error.retry_after is None else error.retry_after
         if seconds > MAX_WAIT:
             self._operation.warn(
-                f"{self._who}: OpenFunnel asked to wait for {seconds:g} seconds, taken as {MAX_WAIT:.0f}."
+                self._who, f"OpenFunnel asked to wait for {seconds:g} seconds, taken as {MAX_WAIT:.0f}."
             )
         self._pace.hold(min(seconds, MAX_WAIT), since)
-
-
-def _failure(state: RetryCallState) -> BaseException:
-    error = state.outcome.exception() if state.outcome is not None else None
-    if error is None:
-        raise AssertionError("only failures are repeated")
-    return error
-
-
-def _give_up(state: RetryCallState) -> NoReturn:
-    """Raise the last failure; it says how often it was tried."""
-    error = _failure(state)
-    if isinstance(error, ProvisioningError):
-        error.attempts = state.attempt_number
-    raise error
-
-
-def _check_stopping(who: str, operation: Operation) -> None:
-    if operation.stopping():
-        raise Stopped(who, "no further request was started: the operation was cancelled. Run pulumi up again.")
-
-
-def _out(who: str) -> Unreachable:
-    return Unreachable(
-        who,
-        f"was not asked for: {IN_FLIGHT} requests to OpenFunnel in a row failed. Run pulumi up again.",
-        sent=False,
-        transient=False,
-    )
-
-
-def _too_long(who: str, seconds: float) -> RateLimited:
-    error = RateLimited(
-        who,
-        f"OpenFunnel limits the rate (429) for another {seconds:.0f} seconds, longer than openfunnel:timeout leaves. "
-        f"Nothing was created. Run pulumi up again in {seconds:.0f} seconds.",
-        seconds,
-    )
-    error.transient = False
-    return error

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from ..api.answers import believe
 from ..errors import AnswerNotBelieved, KeySealed, OpenFunnelError
-from ..ledger.ledger import Ledger, Row, Status
+from ..ledger.ledger import Ledger
+from ..ledger.rows import Row, Status
 from ..ledger.sealing import Seal, seals
-from ..provisioning.verify import open_row
+from ..provisioning.kept import open_row
 from ..settings import LEDGER_KEY, decoded_ledger_key, ledger_file, ledger_key
 
 OLD_KEY = "OPENFUNNEL_LEDGER_OLD_KEY"

@@ -1,17 +1,20 @@
-"""What is known to fail of a shard's users before any of them is asked for, in one line that names them all."""
+"""What fails of a shard's users before a request is sent for any of them, in one line that names them all."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from pulumi import contains_unknowns
 
-from .. import wording
+from .. import emails, wording
 from ..errors import InvalidInput
-from . import session as stack
-
-if TYPE_CHECKING:
-    from ..settings import Settings
+from ..provisioning import preflight, verify
+from ..provisioning.connections import Caller
+from ..provisioning.keys import EndUser
+from ..provisioning.ownership import check_end_user
+from ..provisioning.session import Session
+from ..settings import Settings
 
 
 def internal_emails(inputs: dict[str, Any], domain: str) -> dict[str, str]:
@@ -20,58 +23,58 @@ def internal_emails(inputs: dict[str, Any], domain: str) -> dict[str, str]:
     Raises:
         InvalidInput: naming all that have none.
     """
-    from .. import emails as mapping
-
-    prefixes, email_mapping = inputs.get("prefixes") or {}, inputs.get("email_mapping", mapping.PREFIX)
+    prefixes, email_mapping = inputs.get("prefixes") or {}, inputs.get("email_mapping", emails.PREFIX)
     found, wrong = {}, []
     for email in inputs.get("emails") or []:
         try:
-            found[email] = mapping.internal_email(
-                email, domain, prefix=prefixes.get(email), email_mapping=email_mapping
-            )
-        except InvalidInput as error:  # noqa: PERF203 - each is told of
+            found[email] = emails.internal_email(email, domain, prefix=prefixes.get(email), email_mapping=email_mapping)
+        except InvalidInput as error:  # noqa: PERF203 - each is named
             wrong.append(str(error))
     if wrong:
-        raise InvalidInput("emails", f"{inputs['roster']}: {wording.sentences(list(dict.fromkeys(wrong)), 5)}")
+        lines = wording.sentences(list(dict.fromkeys(wrong)), 5)
+        raise InvalidInput("emails", f"{inputs['roster']}: {lines}")
     return found
 
 
-def check_new(settings: Settings, olds: dict[str, str], inputs: dict[str, Any]) -> None:
+def check_new(session: Session, caller: Caller, olds: dict[str, str], inputs: dict[str, Any]) -> None:
     """Raise what would fail at create for users that are not there yet, as far as it is known."""
     adopted = inputs.get("existing_api_keys") or {}
     if adopted and not contains_unknowns(adopted):
-        _check_adopted(settings, inputs["roster"], adopted)
+        _check_adopted(caller.settings, inputs["roster"], adopted)
     new = {email: user for email, user in inputs["internal_emails"].items() if olds.get(email) != user}
-    if not new:
-        return  # a preview of nothing new need not load what makes requests
     for email, internal_email in new.items():
-        stack.check_ledger(settings, {"email": email, "internal_email": internal_email})
-    asked_for = [user for email, user in new.items() if contains_unknowns(adopted) or email not in adopted]
-    if asked_for:
-        stack.preflight(settings, asked_for[0])
+        check_end_user(caller, EndUser(email, internal_email))
+    asked_for = (user for email, user in new.items() if contains_unknowns(adopted) or email not in adopted)
+    _preflight(session, caller, asked_for)
 
 
-def check_retried(failed: dict[str, str], news: dict[str, Any]) -> None:
+def check_retried(session: Session, failed: dict[str, str], news: dict[str, Any]) -> None:
     """Raise what would fail for users that failed before, and that check takes for old ones.
 
     Not in a refresh, which runs with the settings of the last update and is not to fail with them.
     """
-    asked_for = failed.keys() - (news.get("existing_api_keys") or {}).keys()
-    again = [user for email, user in news["internal_emails"].items() if email in asked_for]
-    if again and not stack.refreshes:
-        stack.preflight(stack.settings_of(news), again[0])
+    if session.refreshes:
+        return
+    adopted = news.get("existing_api_keys") or {}
+    again = (user for email, user in news["internal_emails"].items() if email in failed and email not in adopted)
+    _preflight(session, session.caller(news.get("orchestrator")), again)
+
+
+def _preflight(session: Session, caller: Caller, internal_emails: Iterable[str]) -> None:
+    """Try the provisioner key, if anybody is to be created with it."""
+    for who in internal_emails:
+        preflight.try_provisioner_key(session, caller, who)
+        return
 
 
 def _check_adopted(settings: Settings, roster: str, adopted: dict[str, Any]) -> None:
     """Raise what makes keys unusable, naming all whose keys they are."""
-    from ..provisioning import verify as keys
-
     wrong: dict[str, list[str]] = {}
     for email, key in adopted.items():
         try:
-            keys.checked_key(settings, key)
-        except InvalidInput as error:  # noqa: PERF203 - each is told of
+            verify.checked_key(settings, key)
+        except InvalidInput as error:  # noqa: PERF203 - each is named
             wrong.setdefault(str(error), []).append(email)
     if wrong:
-        lines = [f"{wording.names(sorted(emails))}: {reason}" for reason, emails in wrong.items()]
+        lines = [f"{wording.names(sorted(found))}: {reason}" for reason, found in wrong.items()]
         raise InvalidInput("existing_api_keys", f"{roster}: {wording.sentences(lines)}")

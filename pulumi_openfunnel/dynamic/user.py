@@ -1,94 +1,51 @@
-"""The engine's verbs onto the use cases.
-
-The engine stores this provider in every resource's state, pickled by reference: the module's path and the
-class's name are a contract with every state ever written, and an instance holds nothing. The program imports
-this module too, so whatever only the provider process needs is imported where it is used.
-"""
+"""The engine's verbs onto one user."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pulumi import contains_unknowns
-from pulumi.dynamic import (
-    CheckFailure,
-    CheckResult,
-    ConfigureRequest,
-    CreateResult,
-    DiffResult,
-    ReadResult,
-    ResourceProvider,
-    UpdateResult,
-)
+from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 from pulumi.output import UNKNOWN
 
-from ..errors import InvalidInput, OpenFunnelError
-from . import process as engine
-from . import session as stack
-
-if TYPE_CHECKING:
-    from ..provisioning.verify import ProvisionedKey
-    from ..settings import Settings
-
-USER_INPUTS = ("email", "prefix", "email_mapping", "orchestrator")
-"""What the program gives, but for the key of a user that is adopted."""
-
-INPUTS = (*USER_INPUTS, "internal_email")
-"""The same with what check computes: what a diff compares, and what outputs repeat."""
-
-ADOPTED = "existing_api_key"
-"""The input that is never an output."""
-
-REPLACING = frozenset({"internal_email", "orchestrator"})
-"""What makes another user."""
-
-ISSUED = ("api_key", "key_fingerprint", "key_status")
-"""What create brings and every later verb keeps."""
+from .. import emails
+from ..errors import OpenFunnelError
+from ..provisioning import preflight, refusals, release, users, verify
+from ..provisioning.keys import ACTIVE, EndUser, Held, ProvisionedKey
+from ..provisioning.ownership import check_end_user
+from ..schema import ADOPTED, INPUTS, ISSUED, REPLACING, USER_INPUTS, pick
+from .process import Process, Verbs
 
 
-class ProvisionedUserProvider(ResourceProvider):
-    """One OpenFunnel user. The API can only create, so every other verb keeps what create brought."""
+class UserVerbs(Verbs):
+    """Each verb of a ``ProvisionedUser``.
 
-    # An instance holds nothing, so its pickle needs no encryption in the state.
-    serialize_as_secret_always = False
+    Args:
+        process: the provider process.
+    """
 
-    def configure(self, req: ConfigureRequest) -> None:
-        """Keep the config for the verbs that need it: complaining here would break destroy, too."""
-        stack.configure(req.config)
-        engine.attach()
+    def __init__(self, process: Process) -> None:
+        self._session = process.session
 
-    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+    def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Normalize what the program gave and compute the internal email. Without olds, a create follows."""
         try:
-            inputs = _normalized(stack.pick(news, (*USER_INPUTS, ADOPTED)))
-            if contains_unknowns(inputs.get("orchestrator")):
-                return CheckResult(inputs | {"internal_email": UNKNOWN}, [])
-            settings = stack.settings_of(inputs)
-            inputs["internal_email"] = _internal_email(inputs, settings.domain)
-            if ADOPTED in inputs:
-                _check_adopted(settings, inputs)
-            elif not _olds:
-                stack.check_ledger(settings, inputs)
-                stack.preflight(settings, inputs["internal_email"])
+            return CheckResult(self._checked(pick(news, (*USER_INPUTS, ADOPTED)), creates=not olds), [])
         except OpenFunnelError as error:
             # Without a property: of one that it is told, the engine prints the value, whatever it holds.
             return CheckResult({}, [CheckFailure("", str(error))])
-        return CheckResult(inputs, [])
 
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+    def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Compare what a user can change, and nothing else: no upgrade or rotation is ever a change.
 
         Raises:
             InvalidInput: when the key of one user would become another's.
         """
-        changed = [name for name in INPUTS if _differs(name, _olds.get(name), _news.get(name))]
-        if "internal_email" in changed and _same_key(_olds, _news) and not contains_unknowns(_news["internal_email"]):
-            raise InvalidInput(
-                ADOPTED,
-                f"existing_api_key is the key of {_olds.get('internal_email')} and cannot become that of "
-                f"{_news['internal_email']}. Pass the other user's key, or take the argument away.",
-            )
-        if ADOPTED in _news and not _same_key(_olds, _news):
+        changed = [name for name in INPUTS if _differs(name, olds.get(name), news.get(name))]
+        another_key = users.brings_another_key(_held(id, olds), news.get(ADOPTED))
+        if "internal_email" in changed and news.get(ADOPTED) is not None and not another_key:
+            _refuse_same_key(olds, news)
+        if another_key:
             changed.append(ADOPTED)
         return DiffResult(
             changes=bool(changed),
@@ -97,89 +54,51 @@ class ProvisionedUserProvider(ResourceProvider):
         )
 
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """The user's key: the program's, the ledger's, or OpenFunnel's answer."""
-        from ..provisioning import create as provisioning
+        """Get the user's key."""
+        caller = self._session.caller(props.get("orchestrator"))
+        preflight.warn_of_ledger(self._session, caller)
+        key = users.get_key(self._session, caller, _end_user(props), props.get(ADOPTED))
+        return CreateResult(key.id, pick(props, INPUTS) | _issued(key))
 
-        settings = stack.settings_of(props)
-        stack.warn_of_ledger(settings)
-        user = provisioning.EndUser(props["email"], props["internal_email"])
-        if props.get(ADOPTED) is not None:
-            key = provisioning.adopt(settings, user, props[ADOPTED])
-        else:
-            key = provisioning.provision(settings, user, engine.OPERATION)
-        stack.created[user.internal_email] = key.fingerprint
-        return CreateResult(key.id, stack.pick(props, INPUTS) | _issued(key))
-
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+    def read(self, id: str, props: dict[str, Any]) -> ReadResult:
         """Try the user's key. What is not known leaves the state as it is, and a user never vanishes from it."""
-        from ..provisioning.verify import REVOKED
+        seen = users.seen(self._session, _held(id, props))
+        outs = pick(props, INPUTS + ISSUED) | {"key_status": seen.status}
+        return ReadResult(id, pick(outs, outs), pick(props, INPUTS))
 
-        outs, who = stack.pick(props, INPUTS + ISSUED), props.get("internal_email", id_)
-        key_state = stack.key_state(props)
-        if key_state.status is None:
-            engine.warn(
-                f"{who}: whether its key still works is not known: {key_state.problem}. The state stays as it was."
-            )
-        else:
-            outs["key_status"] = key_state.status
-        if key_state.status == REVOKED:
-            engine.warn(
-                f"{who}: its key was revoked: OpenFunnel refuses it, and accepts yours. Get a new one from OpenFunnel and "
-                "pass it as existing_api_key."
-            )
-        return ReadResult(id_, outs, stack.pick(props, INPUTS))
-
-    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+    def update(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Keep the user under the new inputs, and its key, unless the program brings another one."""
-        from ..provisioning import create as provisioning
-        from ..provisioning import verify as keys
+        held, issued = _held(id, olds), pick(olds, ISSUED)
+        caller = self._session.caller(news.get("orchestrator"))
+        if users.brings_another_key(held, news.get(ADOPTED)):
+            issued = _issued(users.get_key(self._session, caller, _end_user(news), news[ADOPTED]))
+        else:
+            users.keep(caller, held, news["email"])
+        if held.user.email != news["email"]:
+            users.warn_of_move(self._session.operation, held, news["email"])
+        return UpdateResult(pick(news, INPUTS) | issued)
 
-        kept, moved = stack.pick(_olds, ISSUED), _differs("email", _olds.get("email"), _news["email"])
-        user = provisioning.EndUser(_news["email"], _news["internal_email"])
-        if _news.get(ADOPTED) is not None and not _same_key(_olds, _news):
-            kept = _issued(provisioning.adopt(stack.settings_of(_news), user, _news[ADOPTED]))
-        elif moved and _olds.get("api_key"):
-            key = keys.ProvisionedKey(_id, _olds["api_key"])
-            provisioning.hold(stack.settings_of(_news), user, key, moved_from=stack.normal_email(_olds))
-        if moved:
-            engine.warn(
-                f"{_news['internal_email']} stood for {_olds.get('email')} and now stands for {_news['email']}: "
-                "it is the same OpenFunnel user with the same key. For another user, set prefix."
-            )
-        return UpdateResult(stack.pick(_news, INPUTS) | kept)
+    def delete(self, id: str, props: dict[str, Any]) -> None:
+        """Release the key; there is nothing to call."""
+        release.let_go(self._session, _held(id, props))
 
-    def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Release the key into the ledger, and say what was not deleted: the API cannot delete.
-
-        Within one update all creates come before all deletes.
-        """
-        who, fingerprint = _props.get("internal_email", _id), _props.get("key_fingerprint")
-        if stack.stands_elsewhere(who, fingerprint):
-            return
-        kept = stack.release(_id, _props)
-        if who in stack.created:
-            engine.warn(
-                f"{who} existed already and got a second key: the stack now holds {stack.created[who]} in place of "
-                f"{fingerprint} (fingerprints). Whether the first key still works, ask OpenFunnel."
-            )
-            return
-        key = "was revoked before" if _props.get("key_status") == "revoked" else "still works"
-        engine.warn(
-            f"{who} was removed from the stack only: OpenFunnel's API cannot delete users, so the user lives on and its "
-            f"key {key}. {kept} Ask OpenFunnel to disable it."
-        )
-
-
-def _normalized(inputs: dict[str, Any]) -> dict[str, Any]:
-    """The inputs with the email in its one spelling; what is unknown passes.
-
-    Raises:
-        InvalidInput: when the email is none.
-    """
-    from .. import emails as mapping
-
-    email = inputs.get("email")
-    return inputs if contains_unknowns(email) else inputs | {"email": str(mapping.parse(email))}
+    def _checked(self, inputs: dict[str, Any], *, creates: bool) -> dict[str, Any]:
+        email = inputs.get("email")
+        if not contains_unknowns(email):
+            inputs["email"] = str(emails.parse(email))
+        if contains_unknowns(inputs.get("orchestrator")):
+            return inputs | {"internal_email": UNKNOWN}
+        caller = self._session.caller(inputs.get("orchestrator"))
+        inputs["internal_email"] = _internal_email(inputs, caller.settings.domain)
+        if ADOPTED in inputs:
+            if not contains_unknowns(inputs[ADOPTED]):
+                verify.checked_key(caller.settings, inputs[ADOPTED])
+        elif creates:
+            if not contains_unknowns([email, inputs["internal_email"]]):
+                check_end_user(caller, _end_user(inputs))
+            who = "a user" if contains_unknowns(inputs["internal_email"]) else inputs["internal_email"]
+            preflight.try_provisioner_key(self._session, caller, who)
+        return inputs
 
 
 def _internal_email(inputs: dict[str, Any], domain: str) -> Any:
@@ -188,27 +107,23 @@ def _internal_email(inputs: dict[str, Any], domain: str) -> Any:
     Raises:
         InvalidInput: when the inputs give none.
     """
-    from .. import emails as mapping
-
-    prefix, email_mapping = inputs.get("prefix"), inputs.get("email_mapping", mapping.PREFIX)
+    prefix, email_mapping = inputs.get("prefix"), inputs.get("email_mapping", emails.PREFIX)
     made_of = prefix if prefix is not None else [inputs["email"], email_mapping]
     if contains_unknowns(prefix) or contains_unknowns(made_of):
         return UNKNOWN
-    return mapping.internal_email(inputs["email"], domain, prefix=prefix, email_mapping=email_mapping)
+    return emails.internal_email(inputs["email"], domain, prefix=prefix, email_mapping=email_mapping)
 
 
 def _differs(name: str, old: Any, new: Any) -> bool:
     """Whether an input's new value means something else than the old one."""
-    from .. import emails as mapping
-
     if contains_unknowns(new):
         return True
     if name == "orchestrator":
         return bool(old != new)
     if name == "email":
-        return mapping.normalize(old) != mapping.normalize(new)
+        return emails.normalize(old) != emails.normalize(new)
     if name == "email_mapping":
-        return (old or mapping.PREFIX) != (new or mapping.PREFIX)
+        return (old or emails.PREFIX) != (new or emails.PREFIX)
     return bool(_spelling(old) != _spelling(new))
 
 
@@ -216,22 +131,28 @@ def _spelling(value: Any) -> Any:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-def _same_key(olds: dict[str, Any], news: dict[str, Any]) -> bool:
-    """Whether the program passes the key that is stored already."""
-    key = news.get(ADOPTED)
-    return isinstance(key, str) and key.strip() == olds.get("api_key")
+def _refuse_same_key(olds: dict[str, Any], news: dict[str, Any]) -> None:
+    if not contains_unknowns(news["internal_email"]):
+        raise refusals.anothers_existing_key(olds.get("internal_email"), news["internal_email"])
+
+
+def _end_user(props: dict[str, Any]) -> EndUser:
+    return EndUser(str(emails.normalize(props.get("email")) or ""), props["internal_email"])
+
+
+def _held(id: str, props: dict[str, Any]) -> Held:
+    """The user as a state's properties hold it."""
+    api_key = props.get("api_key")
+    return Held(
+        user=_end_user({"internal_email": id} | props),
+        id=id,
+        api_key=api_key if isinstance(api_key, str) and api_key else None,
+        fingerprint=props.get("key_fingerprint"),
+        status=props.get("key_status"),
+        orchestrator=props.get("orchestrator"),
+    )
 
 
 def _issued(key: ProvisionedKey) -> dict[str, Any]:
     """The outputs that a key brings, in the order of ISSUED."""
-    from ..provisioning.verify import ACTIVE
-
     return dict(zip(ISSUED, (key.api_key, key.fingerprint, ACTIVE), strict=True))
-
-
-def _check_adopted(settings: Settings, inputs: dict[str, Any]) -> None:
-    """Raise InvalidInput when the key to adopt cannot be a user's."""
-    from ..provisioning import verify as keys
-
-    if not contains_unknowns(inputs[ADOPTED]):
-        keys.checked_key(settings, inputs[ADOPTED])

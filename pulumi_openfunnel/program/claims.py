@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
-from dataclasses import dataclass, field
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary, WeakSet
 
 import pulumi
 from pulumi.runtime.settings import get_monitor
@@ -18,8 +18,7 @@ _KEYS = {
 }
 
 
-@dataclass(frozen=True)
-class Holder:
+class Holder(NamedTuple):
     """A declaration that stands for a user.
 
     Attributes:
@@ -36,7 +35,6 @@ class Holder:
         return f'"{self.name}"' + (f" ({self.email})" if self.email is not None else "")
 
 
-@dataclass
 class Program:
     """One run of a program.
 
@@ -44,13 +42,17 @@ class Program:
         claims: by base URL and internal email, who stands for that user.
         failures: lines that the run ends with.
         started: when it began, in seconds since the epoch.
-        told: what the program was told once and is not told again.
+        failing: the tasks that wait for the end, to fail then.
+        rest: what they wait for together.
     """
 
-    claims: dict[tuple[str, str], Holder] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
-    started: float = field(default_factory=time.time)
-    told: set[str] = field(default_factory=set)
+    def __init__(self) -> None:
+        self.claims: dict[tuple[str, str], Holder] = {}
+        self.failures: list[str] = []
+        self.started = time.time()
+        self.failing: WeakSet[asyncio.Task[Any]] = WeakSet()
+        self.rest: asyncio.Task[None] | None = None
+        self._told: set[str] = set()
 
     @staticmethod
     def current() -> Program:
@@ -72,8 +74,8 @@ class Program:
 
     def tells(self, what: str) -> bool:
         """Whether the program is to be told of this: the first time only."""
-        first = what not in self.told
-        self.told.add(what)
+        first = what not in self._told
+        self._told.add(what)
         return first
 
     def warn_of_plain_key(self) -> None:

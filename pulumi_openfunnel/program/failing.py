@@ -1,25 +1,26 @@
-"""How a program fails at its end: after everything that did not fail was registered, and never by hanging."""
+"""How a program fails at its end: after everything that did not fail was registered, and never by hanging.
+
+The SDK has no way to wait for the rest of a program. What is looked at instead are its tasks and the threads that call the
+engine, which are internals of asyncio and of the SDK: each look is guarded and has a test that notices when it goes blind.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from types import FrameType
 from typing import Any, NoReturn
-from weakref import WeakSet
 
 import pulumi
 
 from ..frames import current_frames
+from .claims import Program
 
 _LOOK = 0.05  # seconds between two looks at the program's tasks
 _STILL = 5  # looks without a change, after which nothing more will come
 _STILL_ASLEEP = 600  # the same, when something of the program waits for a time to come
 
-_waiting: WeakSet[asyncio.Task[Any]] = WeakSet()
-_rests: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}  # one a program, for all that wait
 
-
-async def fail(lines: list[str]) -> NoReturn:
+async def fail(program: Program) -> NoReturn:
     """Raise once the rest of the program has come to rest.
 
     An apply that raises at once ends the program before resources that wait for other outputs are registered. And
@@ -27,19 +28,17 @@ async def fail(lines: list[str]) -> NoReturn:
     moment, or for half a minute where a task sleeps (one that sleeps again and again is not waited for longer).
 
     Args:
-        lines: all that failed in the program, also what is added while this waits.
+        program: the one that runs; its failures are shown, also those that are added while this waits.
 
     Raises:
         pulumi.RunError: unless the program itself raised something, which is raised again after the lines were shown:
             Pulumi shows one exception only.
     """
-    _mark_as_waiting()
-    loop = asyncio.get_running_loop()
-    if loop not in _rests:
-        _rests[loop] = asyncio.ensure_future(_rest())
-        _rests[loop].add_done_callback(lambda _: _rests.pop(loop, None))
-    await asyncio.shield(_rests[loop])
-    own = _programs_exception()
+    _mark_as_failing(program)
+    if program.rest is None or program.rest.done():
+        program.rest = asyncio.ensure_future(_rest(program))
+    await asyncio.shield(program.rest)
+    own, lines = programs_exception(), program.failures
     if own is None:
         raise pulumi.RunError("\n".join(lines))
     if lines:
@@ -48,21 +47,21 @@ async def fail(lines: list[str]) -> NoReturn:
     raise own
 
 
-async def _rest() -> None:
+async def _rest(program: Program) -> None:
     """Wait until the rest of the program has come to rest."""
-    _mark_as_waiting()
+    _mark_as_failing(program)
     still, before = 0, None
     while still < (_STILL_ASLEEP if _something_sleeps() else _STILL):
         await asyncio.sleep(_LOOK)
-        now = _positions()
-        still = still + 1 if now == before and not _engine_calls() else 0
+        now = {_position(task) for task in asyncio.all_tasks() if task not in program.failing}
+        still = still + 1 if now == before and not engine_is_called() else 0
         before = now
 
 
-def _mark_as_waiting() -> None:
+def _mark_as_failing(program: Program) -> None:
     task = asyncio.current_task()
     if task is not None:
-        _waiting.add(task)
+        program.failing.add(task)
 
 
 def _something_sleeps() -> bool:
@@ -70,7 +69,7 @@ def _something_sleeps() -> bool:
     return not all(timer.cancelled() for timer in getattr(asyncio.get_running_loop(), "_scheduled", ()))
 
 
-def _programs_exception() -> BaseException | None:
+def programs_exception() -> BaseException | None:
     """What the program's own code raised: Pulumi's SDK holds it until all outputs have come to their end."""
     for task in asyncio.all_tasks():
         for frame in _frames(task):
@@ -80,12 +79,8 @@ def _programs_exception() -> BaseException | None:
     return None
 
 
-def _positions() -> set[tuple[int, ...]]:
-    """Where each task of the program stands, those apart that wait here."""
-    return {_position(task) for task in asyncio.all_tasks() if task not in _waiting}
-
-
 def _position(task: asyncio.Task[Any]) -> tuple[int, ...]:
+    """Where a task of the program stands."""
     return (id(task), *(frame.f_lasti for frame in _frames(task)))
 
 
@@ -100,7 +95,7 @@ def _frames(task: asyncio.Task[Any]) -> list[FrameType]:
     return found
 
 
-def _engine_calls() -> bool:
+def engine_is_called() -> bool:
     """Whether a thread of the loop's executor is at work: every call to the engine is made by one."""
     executor = getattr(asyncio.get_running_loop(), "_default_executor", None)
     frames = current_frames()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 
-from .. import emails as mapping
+from .. import emails as addresses
 from .. import wording
 from ..errors import InvalidInput
 
@@ -31,9 +31,9 @@ def checked(name: str, emails: Any) -> list[str]:
     wrong = []
     for email in emails:
         try:
-            found[str(mapping.parse(email))] = None
-        except InvalidInput as error:  # noqa: PERF203 - each is told of
-            wrong.append(str(error).removesuffix(" Give one address, such as bob@b.com."))
+            found[str(addresses.parse(email))] = None
+        except InvalidInput as error:  # noqa: PERF203 - each is named
+            wrong.append(error.problem)
     if wrong:
         raise pulumi.RunError(f"{name}: {wording.sentences(wrong)} Give addresses such as bob@b.com.")
     return sorted(found)
@@ -57,7 +57,7 @@ def respelled(name: str, argument: str, given: Any, emails: Collection[str]) -> 
         raise pulumi.RunError(f"{name}: {argument} is no mapping by address.")
     found: dict[str, Any] = {}
     for email, value in given.items():
-        spelling = str(mapping.normalize(email))
+        spelling = str(addresses.normalize(email))
         if found.setdefault(spelling, value) != value:
             raise pulumi.RunError(f"{name}: {argument} names {spelling} twice, and differently.")
     strange = sorted(found.keys() - set(emails))

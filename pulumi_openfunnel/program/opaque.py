@@ -1,4 +1,4 @@
-"""Outputs of much: what Pulumi's SDK is not to walk through."""
+"""Large values, wrapped so that Pulumi's SDK does not walk through them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pulumi
 
-from .. import schema as documents
+from .. import schema
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Opaque:
 
 
 def opened(document: Any) -> Opaque:
-    """What a document holds; see ``documents``."""
-    return Opaque(documents.load(document))
+    """What a document holds; see ``schema``."""
+    return Opaque(schema.load(document))
 
 
 def together(outputs: Sequence[pulumi.Output[Any]]) -> pulumi.Output[Opaque]:

@@ -10,7 +10,8 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
-from ..dynamic.user import ADOPTED, INPUTS, ISSUED, ProvisionedUserProvider
+from ..providers import ProvisionedUserProvider
+from ..schema import ADOPTED, INPUTS, ISSUED
 from .claims import Holder, Program, destination, parent_of
 
 
@@ -96,13 +97,13 @@ async def _claimed(program: Program, name: str, opts: pulumi.ResourceOptions | N
         opts: its options, of which the parent matters.
         made_of: email, prefix, email mapping and orchestrator.
     """
-    from .. import emails as mapping
+    from .. import emails
 
     email, prefix, email_mapping, orchestrator = made_of
     if email is None or not all(isinstance(given, str) for given in made_of if given is not None):
         return email  # refused in check
     at = destination(orchestrator)
-    internal_email = mapping.spelled(email, at[1], prefix=prefix, email_mapping=email_mapping)
+    internal_email = emails.spelled(email, at[1], prefix=prefix, email_mapping=email_mapping)
     program.claim(at, internal_email, Holder(await parent_of(opts), name))
     return email
 

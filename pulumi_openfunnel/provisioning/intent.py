@@ -4,19 +4,47 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..api.answers import Answer, CreatedUser
-from ..errors import AnotherEndUser, AnswerNotBelieved, LedgerUnusable, OpenFunnelError, ProvisioningError, UserExists
-from ..ledger.ledger import Identity, Ledger, Row, Status
-from ..ledger.sealing import Seal
+from ..errors import AnswerNotBelieved, LedgerUnusable, OpenFunnelError, ProvisioningError, UserExists
+from ..ledger.rows import Row, Status
 from ..operation import Operation
-from .verify import SHOW
+from .refusals import SHOW, shared_key
+
+if TYPE_CHECKING:
+    from ..ledger.ledger import Ledger
+    from ..ledger.sealing import Seal
 
 E = TypeVar("E", bound=OpenFunnelError)
 
 
-class Intent:
+class Intent(Protocol):
+    """What is written down of one user's requests."""
+
+    def sending(self) -> None:
+        """A request goes out."""
+
+    def keep(self, answer: Answer) -> None:
+        """An answer came, and nothing of it was looked at yet."""
+
+    def failed(self, error: ProvisioningError) -> None:
+        """A request failed."""
+
+    def issued(self, created: CreatedUser, fingerprint: str) -> None:
+        """The answer was believed."""
+
+    def doubted(self, error: ProvisioningError) -> ProvisioningError:
+        """The answer is not used; the error to raise."""
+
+    def left(self, error: ProvisioningError) -> ProvisioningError:
+        """Nothing came of it; the error to raise."""
+
+    def let_go(self) -> None:
+        """No further request will go out."""
+
+
+class Recorded(Intent):
     """A row of the ledger that is this process's to ask for.
 
     The row is on the disk before the request goes out, and the answer before it is looked at.
@@ -73,12 +101,12 @@ class Intent:
             other = self._ledger.issued(self._row, fingerprint)
         except LedgerUnusable as error:
             self._operation.warn(
-                f"{created.email}: its key is in Pulumi's state alone, because the ledger could not be written after "
-                f"the answer. {error}"
+                created.email,
+                f"key in Pulumi's state alone, because the ledger could not be written after the answer. {error}",
             )
             return
         if other is not None:
-            raise self.doubted(shared_key(self._row.identity, fingerprint, other))
+            raise self.doubted(shared_key(self._row.identity, fingerprint, other.identity))
 
     def doubted(self, error: ProvisioningError) -> ProvisioningError:
         """The answer is not used; the error that says where it is."""
@@ -133,14 +161,11 @@ class Intent:
         try:
             yield
         except LedgerUnusable as error:
-            self._operation.warn(f"{self._row.identity.internal_email}: {error}")
+            self._operation.warn(self._row.identity.internal_email, str(error))
 
 
 class Unrecorded(Intent):
-    """A request without a ledger, for those who turned it off."""
-
-    def __init__(self) -> None:
-        """Nothing is kept."""
+    """Requests without a ledger, for those who turned it off."""
 
     def sending(self) -> None: ...
 
@@ -157,14 +182,3 @@ class Unrecorded(Intent):
         return error
 
     def let_go(self) -> None: ...
-
-
-def shared_key(identity: Identity, fingerprint: str, other: Row) -> AnotherEndUser:
-    """The error for a key that the ledger knows as another's."""
-    them = f"{other.identity.internal_email} ({other.identity.email})"
-    return AnotherEndUser(
-        identity.internal_email,
-        f"its key ({fingerprint}) is the one of {them}, so it was not used: a key is never given to two end users. Set "
-        f'prefix or email_mapping="subaddress"; or, when both are the same customer, run: {SHOW} forget '
-        f"{other.identity.email}.",
-    )

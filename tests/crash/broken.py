@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from unittest.mock import patch
 
-from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Row
-from pulumi_openfunnel.ledger.sqlite import owners as runs
-from pulumi_openfunnel.provisioning import connections as shared
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.rows import Identity, Row
+from pulumi_openfunnel.ledger.sqlite import owners
+from pulumi_openfunnel.provisioning.connections import Connections
 
 
 class _NoIntent(Ledger):
@@ -39,21 +41,32 @@ class _LateAnswer(Ledger):
         return super().issued(row, fingerprint)
 
 
-def _without_intents() -> None:
-    patch.object(shared, "Ledger", _NoIntent).start()
+class _NoLock(Ledger):
+    """Takes every other run for dead."""
+
+    def is_asked_for(self, row: Row) -> bool:
+        with patch.object(owners, "lives", return_value=False):
+            return super().is_asked_for(row)
 
 
-def _with_late_answers() -> None:
-    patch.object(shared, "Ledger", _LateAnswer).start()
+class BrokenConnections(Connections):
+    """Connections to ledgers that are broken.
+
+    Args:
+        kind: how.
+    """
+
+    def __init__(self, kind: type[Ledger]) -> None:
+        super().__init__()
+        self._kind = kind
+
+    def ledger(self, path: Path) -> Ledger:
+        return self._once(self._ledgers, path, lambda: self._kind(path))
 
 
-def _without_locks() -> None:
-    """Take every other run for dead."""
-    patch.object(runs, "lives", return_value=False).start()
-
-
-VARIANTS: dict[str, Callable[[], None]] = {
-    "no intent": _without_intents,
-    "late answer": _with_late_answers,
-    "no lock": _without_locks,
+VARIANTS: dict[str | None, Callable[[], Connections]] = {
+    None: Connections,
+    "no intent": lambda: BrokenConnections(_NoIntent),
+    "late answer": lambda: BrokenConnections(_LateAnswer),
+    "no lock": lambda: BrokenConnections(_NoLock),
 }

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pulumi_openfunnel.ledger.ledger import Status
+from pulumi_openfunnel.ledger.rows import Status
 from pulumi_openfunnel.ledger.sealing import Seal
 from pulumi_openfunnel.simulator import Entry, Existing
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pulumi_openfunnel.ledger.ledger import Ledger, Row, Status
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.rows import Row, Status
 from pulumi_openfunnel.ledger.sealing import Seal
 from pulumi_openfunnel.simulator import Account, Accounts, Entry, Existing, Fault, Faults, serve
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import encodings.idna  # noqa: F401 - a first connection would import it
+import functools
 import gc
 import json
 import os
@@ -23,10 +24,11 @@ from unittest.mock import patch
 
 from pulumi_openfunnel.api import answers, client
 from pulumi_openfunnel.errors import OpenFunnelError
-from pulumi_openfunnel.provisioning import connections as shared
-from pulumi_openfunnel.provisioning import create as provisioning
-from pulumi_openfunnel.provisioning.create import EndUser
-from pulumi_openfunnel.provisioning.verify import ProvisionedKey
+from pulumi_openfunnel.ledger import sealing  # noqa: F401 - a first caller would import it
+from pulumi_openfunnel.provisioning.connections import Caller, Connections
+from pulumi_openfunnel.provisioning.create import provision
+from pulumi_openfunnel.provisioning.keys import EndUser, ProvisionedKey
+from pulumi_openfunnel.provisioning.ownership import hold, release
 from pulumi_openfunnel.settings import Settings
 
 from . import broken
@@ -67,9 +69,10 @@ class Job:
     waits: bool = False
 
     @property
-    def settings(self) -> Settings:
+    def caller(self) -> Caller:
         domain = self.user_id.rpartition("@")[2]
-        return Settings(self.user_id, domain, self.base_url, self.api_key, timeout=20, ledger=Path(self.ledger))
+        settings = Settings(self.user_id, domain, self.base_url, self.api_key, timeout=20, ledger=Path(self.ledger))
+        return Caller(settings, _connections(self.variant))
 
     @property
     def user(self) -> EndUser:
@@ -85,17 +88,24 @@ class Job:
         return json.dumps(asdict(self))
 
 
+@functools.cache
+def _connections(variant: str | None) -> Connections:
+    """Those of all children: each has a copy of its own, whose client the driver has made already."""
+    return broken.VARIANTS[variant]()
+
+
 def _create(job: Job) -> list[str]:
-    key = provisioning.provision(job.settings, job.user)
+    key = provision(job.caller, job.user)
     return [key.id, key.api_key]
 
 
 def _update(job: Job) -> None:
-    provisioning.hold(job.settings, job.user, job.held, moved_from=job.moved_from)
+    hold(job.caller, job.user, job.held, moved_from=job.moved_from)
 
 
 def _delete(job: Job) -> bool:
-    return provisioning.release(Path(job.ledger), job.settings, job.user, job.held, revoked=False)
+    caller = job.caller
+    return release(caller.connections, Path(job.ledger), caller, job.user, job.held, revoked=False)
 
 
 VERBS: dict[str, Callable[[Job], Any]] = {"create": _create, "update": _update, "delete": _delete}
@@ -106,7 +116,7 @@ def main() -> None:
     gc.disable()  # a collection in a child would touch, and so copy, all that was imported
     for line in sys.stdin:
         job = Job(**json.loads(line))
-        shared.client_of(job.settings)  # reads a megabyte of certificates, and opens no connection
+        job.caller.client  # noqa: B018 - reads a megabyte of certificates, and opens no connection
         mine, childs = os.pipe()
         child = os.fork()
         if child == 0:
@@ -122,8 +132,6 @@ def main() -> None:
 
 def _be_child(job: Job, pipe: int) -> NoReturn:
     with contextlib.suppress(BaseException):  # nothing of the driver's own runs in the child afterwards
-        if job.variant is not None:
-            broken.VARIANTS[job.variant]()
         _tell_when_looked_at(pipe)
         if job.waits:
             _wait_for_tracer(pipe)

@@ -7,10 +7,11 @@ from collections import defaultdict
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from pulumi_openfunnel.errors import AnotherEndUser, KeySealed, ProvisioningError, Stopped, UserExists
-from pulumi_openfunnel.ledger.ledger import Status
+from pulumi_openfunnel.ledger.rows import Status
 from pulumi_openfunnel.operation import Operation
-from pulumi_openfunnel.provisioning.create import EndUser, provision, release
-from pulumi_openfunnel.provisioning.verify import ProvisionedKey
+from pulumi_openfunnel.provisioning.create import provision
+from pulumi_openfunnel.provisioning.keys import EndUser, ProvisionedKey
+from pulumi_openfunnel.provisioning.ownership import release
 from pulumi_openfunnel.simulator import Existing, Fault
 
 from .world import Died, Held, World
@@ -75,7 +76,7 @@ class Model(RuleBasedStateMachine):
         if known is None and drop:
             self.world.api.fail_next(Fault.DROP_AFTER)
         self.world.ledger.dies = crash
-        key, problem = self._tried(user, Operation(warn=warnings.append))
+        key, problem = self._tried(user, Operation(warn=lambda _who, text, _detail=None: warnings.append(text)))
         self.world.ledger.dies = None
         self.world.api.forget_faults()
         if isinstance(problem, ProvisioningError):
@@ -90,7 +91,7 @@ class Model(RuleBasedStateMachine):
     def _tried(self, user: EndUser, operation: Operation) -> tuple[ProvisionedKey | None, BaseException | None]:
         """The key that the core's create brings, or what it ends with instead."""
         try:
-            return provision(self.world.settings, user, operation), None
+            return provision(self.world.caller(operation), user), None
         except (ProvisioningError, Died) as problem:
             return None, problem
 
@@ -156,7 +157,8 @@ class Model(RuleBasedStateMachine):
         assert sum(entry.done for entry in new) <= most
 
     def _released(self, held: Held) -> None:
-        kept = release(self.world.path, self.world.settings, held.user, held.key, revoked=False)
+        caller = self.world.caller()
+        kept = release(caller.connections, self.world.path, caller, held.user, held.key, revoked=False)
         assert kept
         assert held.key.api_key in [row.key for row in self.world.rows()]
 

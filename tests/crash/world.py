@@ -16,13 +16,14 @@ from unittest.mock import patch
 from pulumi_openfunnel import __main__
 from pulumi_openfunnel.commands.ledger import OLD_KEY
 from pulumi_openfunnel.errors import ProvisioningError
-from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Row
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.rows import Identity, Row
 from pulumi_openfunnel.ledger.sealing import Seal, seals
-from pulumi_openfunnel.operation import SILENT
-from pulumi_openfunnel.provisioning import connections as shared
-from pulumi_openfunnel.provisioning.create import EndUser, _ask
-from pulumi_openfunnel.provisioning.intent import Intent
-from pulumi_openfunnel.provisioning.verify import ProvisionedKey
+from pulumi_openfunnel.operation import SILENT, Operation
+from pulumi_openfunnel.provisioning.connections import Caller, Connections
+from pulumi_openfunnel.provisioning.create import _ask
+from pulumi_openfunnel.provisioning.intent import Recorded
+from pulumi_openfunnel.provisioning.keys import EndUser, ProvisionedKey
 from pulumi_openfunnel.settings import LEDGER_KEY, Settings
 from pulumi_openfunnel.simulator import Account, Entry
 
@@ -72,6 +73,21 @@ class MortalLedger(Ledger):
             raise Died(point)
 
 
+class MortalConnections(Connections):
+    """Connections of a process that may die: its ledgers are as mortal."""
+
+    def ledger(self, path: Path) -> MortalLedger:
+        ledger = self._once(self._ledgers, path, lambda: MortalLedger(path))
+        if not isinstance(ledger, MortalLedger):
+            raise TypeError("nobody else makes one")
+        return ledger
+
+    def die(self, path: Path) -> None:
+        """The ledger's process dies; the next one opens it anew."""
+        self.ledger(path).die()
+        del self._ledgers[path]
+
+
 @dataclass(frozen=True)
 class Held:
     """A resource of a stack: whose user it is, and its key, which ``repr`` does not show."""
@@ -96,6 +112,7 @@ class World:
     Args:
         api: the server; the world is a new customer of it.
         directory: where it may have one for its ledger.
+        connections: of its processes; worlds that come one after the other share them, and so the client.
 
     Attributes:
         settings: as the stacks' configuration has them now.
@@ -105,8 +122,9 @@ class World:
         gone: how many keys nobody could have kept.
     """
 
-    def __init__(self, api: OpenFunnel, directory: Path) -> None:
+    def __init__(self, api: OpenFunnel, directory: Path, connections: MortalConnections) -> None:
         self.api = api
+        self._connections = connections
         customer = api.customer()
         directory = directory / customer.domain
         self.path = directory / "ledger.db"
@@ -121,7 +139,16 @@ class World:
         self._aside = directory / "aside"
         self._backup: bytes | None = None
         self._read: tuple[tuple[bytes, int], list[Kept]] | None = None
-        self.ledger = self._opened()
+        self.ledger  # noqa: B018 - opened, and made
+
+    @property
+    def ledger(self) -> MortalLedger:
+        """As the process that lives has it open."""
+        return self._connections.ledger(self.path)
+
+    def caller(self, operation: Operation = SILENT) -> Caller:
+        """Who asks now."""
+        return Caller(self.settings, self._connections, operation)
 
     @property
     def entries(self) -> list[Entry]:
@@ -143,13 +170,11 @@ class World:
     def end(self) -> None:
         """Every process ends."""
         self.orphan_dies()
-        shared._ledgers.pop(self.path)
-        self.ledger.die()
+        self._connections.die(self.path)
 
     def restart(self) -> None:
         """The process dies, and the next one opens the ledger."""
-        self.ledger.die()
-        self.ledger = self._opened()
+        self._connections.die(self.path)
 
     # The orphan
 
@@ -167,10 +192,10 @@ class World:
         orphan = self.orphan
         if orphan is None:
             raise AssertionError("there is one")
-        intent = Intent(orphan.ledger, orphan.row, Seal(self._sealing(orphan.settings)), SILENT)
+        intent = Recorded(orphan.ledger, orphan.row, Seal(self._sealing(orphan.settings)), SILENT)
         writes, before = self.orphan_writes, len(self.entries)
         with contextlib.suppress(ProvisioningError):
-            _ask(orphan.settings, orphan.user.internal_email, intent, SILENT)
+            _ask(Caller(orphan.settings, self._connections), orphan.user.internal_email, intent)
         if not writes and any(entry.done for entry in self.entries[before:]):
             self.forgotten(orphan.user)
         self.orphan_dies()
@@ -224,12 +249,12 @@ class World:
         """
         self.excuses.update({str(entry.email): 1 for entry in self.entries if entry.done})
         aside, copied = self.path.with_suffix(".copy"), not lost and self._backup is not None
-        self.ledger.die()
+        self._connections.die(self.path)
         self.path.unlink()
         if not lost and self._backup is not None:
             aside.write_bytes(self._backup)
             aside.rename(self.path)
-        self.ledger = self._opened()
+        self.ledger  # noqa: B018 - opened, and made where it was lost
         return copied
 
     def revoke(self, user: EndUser) -> None:
@@ -256,8 +281,3 @@ class World:
     def _set(self, settings: Settings) -> None:
         self.settings = settings
         self._secrets.append(self._secret)
-
-    def _opened(self) -> MortalLedger:
-        ledger = MortalLedger(self.path)
-        shared._ledgers[self.path] = ledger
-        return ledger

@@ -62,7 +62,9 @@ def test_without_a_key_a_preview_warns_and_an_up_fails(project: Project, account
     """A pull request's job need not hold the key."""
     project.setenv(OPENFUNNEL_API_KEY=None)
     [warning] = project.pulumi("preview").warnings
-    assert warning.startswith("alice@orchestrator.com can be previewed, but not created: openfunnel:apiKey is not set.")
+    assert warning.startswith(
+        "alice@orchestrator.com: can be previewed, but not created: openfunnel:apiKey is not set."
+    )
     failed = project.up(check=False)
     assert failed.status != 0
     assert any(error.startswith("openfunnel:apiKey is not set.") for error in failed.errors)

@@ -30,7 +30,7 @@ def test_the_same_key_comes_back(project: Project, accounts: Accounts) -> None:
     [warning] = project.pulumi("destroy", "--yes", "--skip-preview").warnings
     assert f"The key waits in the ledger, {project.ledger}" in warning
     assert "released" in _ledger(project)
-    assert "its key came from the ledger" in project.up().output
+    assert "key taken from the ledger; no new one was requested." in project.up().output
     assert project.output("api_key") == key
 
     renamed = project.directory / "__main__.py"
@@ -75,7 +75,7 @@ def test_a_killed_update_is_taken_up_where_it_was(new_project: NewProject) -> No
     assert len(asked) == len(set(asked)) == 12
     state = {name: r for name, r in project.resources().items() if name.startswith("user")}
     assert len(state) == 12
-    assert "its key came from the ledger" in done.output
+    assert "key taken from the ledger; no new one was requested." in done.output
     assert wait_until(lambda: not living_on(project.home), 30), living_on(project.home)
 
 

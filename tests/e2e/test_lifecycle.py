@@ -44,7 +44,7 @@ def test_up_creates_the_user_and_keeps_the_key(project: Project, accounts: Accou
 
     project.setenv(OPENFUNNEL_USER_ID=None, OPENFUNNEL_API_KEY=None, OPENFUNNEL_BASE_URL=None)
     [warning] = project.pulumi("destroy", "--yes", "--skip-preview").warnings
-    assert warning.startswith("alice@orchestrator.com was removed from the stack only")
+    assert warning.startswith("alice@orchestrator.com: removed from the stack only: ")
 
 
 def test_what_is_no_change_shows_no_diff(project: Project, accounts: Accounts) -> None:

@@ -58,7 +58,7 @@ def test_a_refresh_under_an_outage_changes_nothing(
     server.script = lambda _request: said[:1]
     while said:
         [warning] = project.pulumi("refresh", "--yes", "--skip-preview").warnings
-        assert warning.startswith("alice@orchestrator.com: whether its key still works is not known: ")
+        assert warning.startswith("alice@orchestrator.com: whether its key still works is not known. OpenFunnel ")
         assert _settled(project) == before
         said.pop(0)
 
@@ -148,7 +148,7 @@ def test_the_usual_options_behave_as_everywhere(project: Project, accounts: Acco
 
     project.write(OPTIONS)
     replaced = project.up("--replace", bob)
-    assert "bob@orchestrator.com: its key came from the ledger" in replaced.output
+    assert "bob@orchestrator.com: key taken from the ledger; no new one was requested." in replaced.output
     assert len(accounts.record.entries) == 2  # nobody was asked for again
     assert project.resources()["bob"]["id"] == "2"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness import Project
-from pulumi_openfunnel.program.roster import shard_of
+from pulumi_openfunnel.program.shards import shard_of
 from pulumi_openfunnel.simulator import Accounts
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY
@@ -102,7 +102,7 @@ def test_order_duplicates_and_spelling_make_no_difference(roster: Project, accou
     of(roster, stay)
     removed = roster.up()
     [warning] = removed.warnings
-    assert warning.startswith("Removed from the stack only")
+    assert ": removed from the stack only: OpenFunnel's API cannot delete users." in warning
     assert "done, none failed" not in removed.output
     assert f"{31 - len(stay)} users: " in warning
     assert len(accounts.record.entries) == 31
@@ -298,6 +298,34 @@ def test_readers_that_take_their_time_are_created_beside_a_failure(roster: Proje
     )
     assert "team: 1 of 2 users are in the state. 1 failed." in roster.up(check=False).output
     assert roster.resources()["slow"]["outputs"]["got"] == "a key"
+
+
+def test_a_slow_call_to_the_engine_is_waited_for_beside_a_failure(roster: Project, accounts: Accounts) -> None:
+    """A reader whose create takes two seconds, in which no task of the program moves, and what reads that one in turn."""
+    accounts.create("bob@orchestrator.com")
+    roster.write(
+        SINKS
+        + """
+    class Slow(Sink):
+        def create(self, props):
+            import time
+            time.sleep(2)
+            return super().create(props)
+
+    class SlowResource(Resource, module="test", name="Slow"):
+        got: pulumi.Output[str]
+
+        def __init__(self, name, key):
+            super().__init__(Slow(), name, {"key": key, "got": None})
+
+    team = openfunnel.ProvisionedUsers("team", emails=["alice@a.com", "bob@b.com"])
+    SinkResource("fed", SlowResource("slow", team["alice@a.com"].api_key).got)
+    """
+    )
+    failed = roster.up(check=False)
+    assert failed.status != 0
+    assert "team: 1 of 2 users are in the state. 1 failed." in failed.output
+    assert [roster.resources()[name]["outputs"]["got"] for name in ("slow", "fed")] == ["a key", "a key"]
 
 
 def test_a_preview_tries_the_provisioner_key_before_a_retry(roster: Project, accounts: Accounts) -> None:

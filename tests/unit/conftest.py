@@ -1,12 +1,15 @@
-"""What every unit test would otherwise pay for again."""
+"""What every unit test would otherwise pay for again, or make for itself."""
 
 from __future__ import annotations
 
 import functools
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from .provisions import Callers, Console
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -15,3 +18,22 @@ def _certificates_are_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", functools.cache(ssl.create_default_context))
         yield
+
+
+@pytest.fixture
+def callers() -> Iterator[Callers]:
+    """Makes callers that share connections, which are closed when the test is over."""
+    made = Callers()
+    yield made
+    made.connections.close()
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a ledger may lie."""
+    return tmp_path / "ledger.db"

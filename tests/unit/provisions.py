@@ -1,19 +1,22 @@
-"""Provisions over a scripted OpenFunnel: what it answers, who asks, and what was said."""
+"""Provisions over a scripted OpenFunnel: who asks, what is answered, and what was said."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pulumi_openfunnel.api.client import BALANCE
 from pulumi_openfunnel.errors import OpenFunnelError
-from pulumi_openfunnel.ledger.ledger import Row
-from pulumi_openfunnel.operation import Operation
-from pulumi_openfunnel.provisioning import connections as shared
-from pulumi_openfunnel.provisioning.create import EndUser, provision
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.rows import Row
+from pulumi_openfunnel.operation import SILENT, Operation, Say, line
+from pulumi_openfunnel.provisioning.connections import Caller, Connections
+from pulumi_openfunnel.provisioning.create import provision
+from pulumi_openfunnel.provisioning.keys import EndUser
 from pulumi_openfunnel.settings import Settings
 
 from ..servers import (
@@ -33,6 +36,11 @@ LEDGER_KEY = bytes(range(32))
 CREDITS = answer(200, {"credits_left": 7})
 
 
+def lines_to(lines: list[str]) -> Say:
+    """Keeps what is said, as the lines that a user would see."""
+    return lambda who, text, detail=None: lines.append(line(who, text, detail))
+
+
 @dataclass
 class Console:
     """What an operation said."""
@@ -43,28 +51,45 @@ class Console:
 
     @property
     def operation(self) -> Operation:
-        return Operation(warn=self.warnings.append, info=self.infos.append, progress=self.progress.append)
+        return Operation(warn=lines_to(self.warnings), info=lines_to(self.infos), progress=self.progress.append)
 
 
-def another_process() -> None:
-    """Forget what this process shares, as if the next call came from another one, after this one's end."""
-    for ledger in shared._ledgers.values():
-        ledger.close()
-    shared._ledgers.clear()
+@dataclass(frozen=True)
+class Callers:
+    """Makes the callers of one process, which share its connections."""
+
+    connections: Connections = field(default_factory=Connections)
+
+    def __call__(
+        self,
+        base_url: str,
+        ledger: Path | None = None,
+        timeout: float = 5.0,
+        operation: Operation = SILENT,
+        api_key: str | None = PROVISIONER_KEY,
+    ) -> Caller:
+        settings = Settings(ORCHESTRATOR, "orchestrator.com", base_url, api_key, timeout=timeout, ledger=ledger)
+        return Caller(settings, self.connections, operation)
 
 
-def settings_for(base_url: str, path: Path | None, timeout: float = 5.0) -> Settings:
-    return Settings(ORCHESTRATOR, "orchestrator.com", base_url, PROVISIONER_KEY, timeout=timeout, ledger=path)
+def with_settings(caller: Caller, **changes: Any) -> Caller:
+    """The same caller with other settings."""
+    return replace(caller, settings=replace(caller.settings, **changes))
+
+
+def another_process(caller: Caller) -> None:
+    """Forget what the caller's process knows, as if the next call came from another one, after this one's end."""
+    caller.connections.close()
 
 
 def created(key: str = USER_KEY, email: str = INTERNAL_EMAIL) -> bytes:
     return answer(200, {"id": 7, "email": email, "api_key": key})
 
 
-def failure(settings: Settings, class_: type[OpenFunnelError], user: EndUser = ALICE) -> str:
+def failure(caller: Caller, class_: type[OpenFunnelError], user: EndUser = ALICE) -> str:
     """What an error of this class tells: one line without a key."""
     with pytest.raises(class_) as caught:
-        provision(settings, user)
+        provision(caller, user)
     assert str(caught.value).isprintable()
     assert hides_keys(caught.value)
     return str(caught.value)
@@ -90,5 +115,11 @@ def creates(server: ScriptedServer) -> int:
     return sum(request.path != BALANCE for request in server.requests)
 
 
-def rows(path: Path) -> list[Row]:
-    return shared.ledger_at(path).rows()
+def ledger_of(caller: Caller) -> Ledger:
+    """The ledger that a caller's process has open."""
+    assert caller.settings.ledger is not None
+    return caller.connections.ledger(caller.settings.ledger)
+
+
+def rows(caller: Caller) -> list[Row]:
+    return ledger_of(caller).rows()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Row, Status
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.rows import Identity, Row, Status
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR
 
@@ -18,7 +19,8 @@ PRINT, OTHER_PRINT = "c7785caa04caacfa", "00000000deadbeef"
 ASKER = """
 import sys
 from pathlib import Path
-from pulumi_openfunnel.ledger.ledger import Identity, Ledger
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.rows import Identity
 print(Ledger(Path(sys.argv[1])).begin(Identity(*sys.argv[2:]))[1], flush=True)
 sys.stdin.read()
 """

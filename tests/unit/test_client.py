@@ -14,9 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from pulumi_openfunnel import client as module
 from pulumi_openfunnel.api.answers import CreatedUser
-from pulumi_openfunnel.api.client import Client
+from pulumi_openfunnel.api.client import Balance, Client, _unanswered
 from pulumi_openfunnel.errors import (
     AnswerNotBelieved,
     CredentialsRefused,
@@ -45,6 +44,7 @@ CREATED = {"id": 7, "email": INTERNAL_EMAIL, "api_key": USER_KEY}
 SHORT = 0.3  # seconds that a client waits
 PATIENCE = 60.0  # seconds after which a server that holds its answer lets go, so that a client without a timeout fails
 
+SET_KEY = "Run: pulumi config set --secret openfunnel:apiKey (or set OPENFUNNEL_API_KEY)."
 MAY_EXIST = "The user may have been created all the same"
 UNCHANGED = "Nothing was created"
 WAYS_OUT = (
@@ -55,7 +55,7 @@ WAYS_OUT = (
 
 def _ask(base_url: str, timeout: float = 10.0) -> CreatedUser:
     with contextlib.closing(Client(base_url, timeout)) as client:
-        return client.create_user(INTERNAL_EMAIL, user_id=ORCHESTRATOR, api_key=PROVISIONER_KEY)
+        return client.create_user(INTERNAL_EMAIL, user_id=ORCHESTRATOR, api_key=PROVISIONER_KEY, set_key=SET_KEY)
 
 
 def _failure(base_url: str, timeout: float = 10.0) -> ProvisioningError:
@@ -224,10 +224,7 @@ REFUSALS: list[tuple[str, int, object, type[ProvisioningError], str]] = [
         401,
         {"error_code": "UNAUTHORIZED"},
         CredentialsRefused,
-        (
-            f"OpenFunnel refused the provisioner key (401). {UNCHANGED}. "
-            "Run: pulumi config set --secret openfunnel:apiKey (or set OPENFUNNEL_API_KEY)."
-        ),
+        f"OpenFunnel refused the provisioner key (401). {UNCHANGED}. {SET_KEY}",
     ),
     (
         "403",
@@ -571,7 +568,7 @@ def _raised(kind: type[httpx.HTTPError], text: str) -> httpx.HTTPError:
 @pytest.mark.parametrize("kind", _all_below(httpx.HTTPError))
 def test_every_exception_of_httpx_is_translated(kind: type[httpx.HTTPError]) -> None:
     """Each exception becomes an error in one line, which repeats only why a connection was not made."""
-    error = module._unanswered(INTERNAL_EMAIL, _raised(kind, "first line\nsecond line"))
+    error = _unanswered(INTERNAL_EMAIL, _raised(kind, "first line\nsecond line"))
     assert isinstance(error, Unreachable)
     assert str(error).startswith(f"{INTERNAL_EMAIL}: ")
     assert str(error).isprintable()
@@ -583,7 +580,7 @@ def test_every_exception_of_httpx_is_translated(kind: type[httpx.HTTPError]) -> 
 @pytest.mark.parametrize("kind", _all_below(httpx.HTTPError))
 def test_an_unmade_connection_sent_nothing(kind: type[httpx.HTTPError]) -> None:
     """Only where no connection was had is it certain that no user was created."""
-    error = module._unanswered(INTERNAL_EMAIL, _raised(kind, ""))
+    error = _unanswered(INTERNAL_EMAIL, _raised(kind, ""))
     assert isinstance(error, Unreachable)
     assert error.sent is (kind not in (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError))
     assert (UNCHANGED in str(error), MAY_EXIST in str(error)) == (not error.sent, error.sent)
@@ -608,7 +605,7 @@ class TestBalance:
         """The key works all the same."""
         server.answers(200, {"credits_left": left})
         with contextlib.closing(Client(server.base_url)) as client:
-            assert client.balance(USER_KEY) == module.Balance(200)
+            assert client.balance(USER_KEY) == Balance(200)
 
     def test_an_answer_that_does_not_come(self, server: ScriptedServer) -> None:
         """Nothing in time is neither yes nor no."""

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pulumi_openfunnel.errors import LedgerUnusable
-from pulumi_openfunnel.ledger.ledger import Ledger, Row, Status
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.rows import Row, Status
 
 from .processes import PROCESS_ENDS, line, process
 from .rows import (

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from harness import clean_environment
-from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Status
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.rows import Identity, Status
 from pulumi_openfunnel.ledger.sealing import Seal, seals
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY

@@ -14,7 +14,8 @@ from types import SimpleNamespace
 import pytest
 
 from pulumi_openfunnel.errors import LedgerUnusable
-from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Row, Status
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.rows import Identity, Row, Status
 from pulumi_openfunnel.ledger.sqlite import commits, database
 
 from .rows import ALICE, BOB, KEY_ID, PRINT, answered, asked

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from functools import cache
 from pathlib import Path
@@ -14,16 +14,17 @@ from pathlib import Path
 import pytest
 
 from pulumi_openfunnel.errors import LedgerUnusable
-from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Status
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.rows import Identity, Status
 from pulumi_openfunnel.ledger.sqlite import database
-from pulumi_openfunnel.provisioning import connections as shared
-from pulumi_openfunnel.provisioning.create import EndUser, check_end_user, provision
-from pulumi_openfunnel.settings import Settings
+from pulumi_openfunnel.provisioning.create import provision
+from pulumi_openfunnel.provisioning.keys import EndUser
+from pulumi_openfunnel.provisioning.ownership import check_end_user
 
-from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY, ScriptedServer, hides_keys
+from ..servers import ORCHESTRATOR, ScriptedServer, hides_keys
 from .processes import line, process, tell
+from .provisions import ALICE, Callers, created, scripted
 
-ALICE = EndUser("alice@alice-startup.com", INTERNAL_EMAIL)
 ROWS = 200
 
 DAMAGED = "is damaged"
@@ -41,7 +42,8 @@ sys.stdin.read()
 MAKER = """
 import sys
 from pathlib import Path
-from pulumi_openfunnel.ledger.ledger import Identity, Ledger
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.rows import Identity
 print("ready", flush=True)
 sys.stdin.readline()
 ledger = Ledger(Path(sys.argv[1]))
@@ -51,7 +53,8 @@ LIMITED = """
 import resource, sys
 from pathlib import Path
 from pulumi_openfunnel.errors import LedgerUnusable
-from pulumi_openfunnel.ledger.ledger import Identity, Ledger
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.rows import Identity
 path, limit, user = Path(sys.argv[1]), int(sys.argv[2]), 0
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:
@@ -65,21 +68,8 @@ except LedgerUnusable as error:
 """
 
 
-@pytest.fixture(autouse=True)
-def _own_ledgers() -> Iterator[None]:
-    """What a test opened is closed, and the next one's process knows nothing of it."""
-    yield
-    for ledger in shared._ledgers.values():
-        ledger.close()
-    shared._ledgers.clear()
-
-
 def _identity(user: int = 0) -> Identity:
     return Identity("https://api.openfunnel.dev", ORCHESTRATOR, f"user{user}@orchestrator.com", f"user{user}@a.com")
-
-
-def _settings(base_url: str, path: Path) -> Settings:
-    return Settings(ORCHESTRATOR, "orchestrator.com", base_url, PROVISIONER_KEY, timeout=5, ledger=path)
 
 
 def _unusable(path: Path, action: Callable[[], object]) -> str:
@@ -193,42 +183,44 @@ UNUSABLE = [
 
 @pytest.mark.parametrize(("make", "problem"), UNUSABLE)
 def test_without_a_ledger_nothing_is_requested(
-    tmp_path: Path, server: ScriptedServer, make: Callable[[Path], Path], problem: str
+    tmp_path: Path, server: ScriptedServer, callers: Callers, make: Callable[[Path], Path], problem: str
 ) -> None:
     """A ledger that cannot be used is one line that names it, before any request, each time; what is there stays."""
     path = make(tmp_path)
     before = path.read_bytes() if path.is_file() else None
-    settings = _settings(server.base_url, path)
-    assert [_unusable(path, lambda: provision(settings, ALICE)) for _ in range(2)] == [problem] * 2
+    caller = callers(server.base_url, path)
+    assert [_unusable(path, lambda: provision(caller, ALICE)) for _ in range(2)] == [problem] * 2
     assert server.requests == []
     assert before == (path.read_bytes() if path.is_file() else None)
 
 
 @pytest.mark.parametrize("make", [_directory, _behind_a_file, _dangling_link, _holding(_corrupted)])
-def test_a_preview_tells_as_well(tmp_path: Path, server: ScriptedServer, make: Callable[[Path], Path]) -> None:
+def test_a_preview_tells_as_well(
+    tmp_path: Path, server: ScriptedServer, callers: Callers, make: Callable[[Path], Path]
+) -> None:
     """What would stand in a create's way is told before, and nothing is made."""
     path = make(tmp_path)
     before = sorted(tmp_path.iterdir())
-    _unusable(path, lambda: check_end_user(_settings(server.base_url, path), ALICE))
+    _unusable(path, lambda: check_end_user(callers(server.base_url, path), ALICE))
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_preview_makes_no_ledger(tmp_path: Path, server: ScriptedServer) -> None:
+def test_a_preview_makes_no_ledger(tmp_path: Path, server: ScriptedServer, callers: Callers) -> None:
     """A preview where there is no ledger yet is silent, and makes neither file nor directory."""
-    check_end_user(_settings(server.base_url, tmp_path / "a" / "ledger.db"), ALICE)
+    check_end_user(callers(server.base_url, tmp_path / "a" / "ledger.db"), ALICE)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_newer_ledger_asks_for_an_upgrade(tmp_path: Path, server: ScriptedServer) -> None:
+def test_a_newer_ledger_asks_for_an_upgrade(tmp_path: Path, server: ScriptedServer, callers: Callers) -> None:
     """A file of a later version is not touched: upgrading is the way out."""
     path = _with(f"PRAGMA user_version = {database.SCHEMA_VERSION + 1}", first=_full())(tmp_path)
     with pytest.raises(LedgerUnusable, match=r"newer version of pulumi-openfunnel.* pip install --upgrade"):
-        provision(_settings(server.base_url, path), ALICE)
+        provision(callers(server.base_url, path), ALICE)
     assert server.requests == []
 
 
 def test_a_locked_ledger_is_waited_for_and_then_told(
-    tmp_path: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: ScriptedServer, callers: Callers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process that holds the whole file is told of, and when it lets go, all is well."""
     monkeypatch.setattr(database, "BUSY_TIMEOUT", 0.2)
@@ -236,7 +228,7 @@ def test_a_locked_ledger_is_waited_for_and_then_told(
     path.write_bytes(_full())
     with process(LOCKER, str(path)) as locker:
         assert line(locker) == "ready"
-        problem = _unusable(path, lambda: provision(_settings(server.base_url, path), ALICE))
+        problem = _unusable(path, lambda: provision(callers(server.base_url, path), ALICE))
     assert problem == "is locked by another process"
     assert server.requests == []
     with closing(Ledger(path)) as ledger:
@@ -279,17 +271,20 @@ def test_a_limit_on_file_sizes_loses_nothing(tmp_path: Path, room: int, some: bo
 
 
 @pytest.mark.parametrize("replace", [False, True], ids=["removed", "replaced"])
-def test_a_ledger_that_went_away_is_not_written_to(tmp_path: Path, server: ScriptedServer, replace: bool) -> None:
+def test_a_ledger_that_went_away_is_not_written_to(
+    tmp_path: Path, server: ScriptedServer, callers: Callers, replace: bool
+) -> None:
     """Once its file is removed or replaced, nothing is requested and nothing is made in its place."""
-    path, settings = tmp_path / "ledger.db", _settings(server.base_url, tmp_path / "ledger.db")
-    server.answers(200, {"id": 7, "email": INTERNAL_EMAIL, "api_key": USER_KEY})
-    provision(settings, ALICE)
+    path = tmp_path / "ledger.db"
+    caller = callers(server.base_url, path)
+    scripted(server, created())
+    provision(caller, ALICE)
     path.rename(tmp_path / "kept.db")
     if replace:
         path.write_bytes(_full())
     before = len(server.requests)
     bob = EndUser("bob@bob.com", "bob@orchestrator.com")
-    problem = _unusable(path, lambda: provision(settings, bob))
+    problem = _unusable(path, lambda: provision(caller, bob))
     assert problem == REPLACED
     assert len(server.requests) == before
     assert path.exists() == replace

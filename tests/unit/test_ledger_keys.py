@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from pulumi_openfunnel.errors import LedgerUnusable
-from pulumi_openfunnel.ledger.ledger import Identity, Ledger, Row, Status
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.rows import Identity, Row, Status
 
 from .processes import line, process
 from .rows import (

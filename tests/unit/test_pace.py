@@ -3,55 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
-import ipaddress
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from tenacity import wait_fixed
 
 from pulumi_openfunnel.api import retries
-from pulumi_openfunnel.api.client import IN_FLIGHT
-from pulumi_openfunnel.api.retries import Pace, persist
+from pulumi_openfunnel.api.pace import IN_FLIGHT, Pace
+from pulumi_openfunnel.api.retries import persist
 from pulumi_openfunnel.errors import ProvisioningError, RateLimited, Stopped, Unreachable
 from pulumi_openfunnel.operation import SILENT, Operation
-from pulumi_openfunnel.provisioning import connections as shared
-from pulumi_openfunnel.provisioning.create import EndUser, provision
-from pulumi_openfunnel.settings import Settings
+from pulumi_openfunnel.provisioning.connections import Caller
+from pulumi_openfunnel.provisioning.create import provision
+from pulumi_openfunnel.provisioning.keys import EndUser
 
-from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, Request, ScriptedServer, answer, hides_keys
+from ..certificates import Authority
+from ..servers import INTERNAL_EMAIL, Request, ScriptedServer, answer, hides_keys
+from .provisions import ALICE, Callers, another_process
 
 LIMITED = "OpenFunnel limits the rate: requests go on in"
-
-
-@pytest.fixture(autouse=True)
-def _own_connections() -> Iterator[None]:
-    yield
-    for client in shared._clients.values():
-        client.close()
-    shared._clients.clear()
-    shared._paces.clear()
-
-
-def _settings(base_url: str, timeout: float = 10.0) -> Settings:
-    return Settings(ORCHESTRATOR, "orchestrator.com", base_url, PROVISIONER_KEY, timeout=timeout)
 
 
 def _user(number: int) -> EndUser:
     return EndUser(f"user{number}@a.com", f"user{number}@orchestrator.com")
 
 
-def _failure(settings: Settings, operation: Operation = SILENT) -> ProvisioningError:
+def _failure(caller: Caller) -> ProvisioningError:
     with pytest.raises(ProvisioningError) as caught:
-        provision(settings, EndUser("alice@alice-startup.com", INTERNAL_EMAIL), operation)
+        provision(caller, ALICE)
     assert str(caught.value).isprintable()
     assert hides_keys(caught.value)
     return caught.value
@@ -76,7 +58,7 @@ def _until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.005)
 
 
-def _limited_once(server: ScriptedServer, wait: float, count: int) -> tuple[float, list[float]]:
+def _limited_once(server: ScriptedServer, callers: Callers, wait: float, count: int) -> tuple[float, list[float]]:
     """When the first of many threads' requests was refused for a time, and when those after it started."""
     times: list[float] = []
     refused: list[float] = []
@@ -94,14 +76,14 @@ def _limited_once(server: ScriptedServer, wait: float, count: int) -> tuple[floa
 
     server.script = script
     server._httpd.socket.listen(64)  # or the system lets connections wait
-    settings = _settings(server.base_url)
+    caller = callers(server.base_url, timeout=10)
     keys: list[str] = []
 
     def ask(number: int) -> None:
-        keys.append(provision(settings, _user(number)).api_key)
+        keys.append(provision(caller, _user(number)).api_key)
 
     threads = _together(1, ask)
-    _until(lambda: shared.pace_of(settings)._opens > 0)
+    _until(lambda: caller.connections.pace(caller.settings)._opens > 0)
     threads += _together(count - 1, ask, first=1)
     for thread in threads:
         thread.join()
@@ -109,9 +91,9 @@ def _limited_once(server: ScriptedServer, wait: float, count: int) -> tuple[floa
     return refused[0], sorted(times)[1:]
 
 
-def test_one_rate_limit_holds_back_all(server: ScriptedServer) -> None:
+def test_one_rate_limit_holds_back_all(server: ScriptedServer, callers: Callers) -> None:
     """After one thread's 429 no thread starts a request before the asked wait is over; then all are made."""
-    refused, later = _limited_once(server, wait=0.5, count=8)
+    refused, later = _limited_once(server, callers, wait=0.5, count=8)
     assert len(later) == 8
     assert later[0] - refused >= 0.5
 
@@ -162,7 +144,7 @@ def test_a_server_that_refuses_a_third_at_any_pace_is_not_asked_one_by_one() -> 
     assert _at_once(pace) >= 16
 
 
-def test_at_most_so_many_requests_at_once(server: ScriptedServer) -> None:
+def test_at_most_so_many_requests_at_once(server: ScriptedServer, callers: Callers) -> None:
     """No more than 32 requests are on their way; the others follow when those are answered."""
 
     def script(request: Request) -> Iterator[bytes]:
@@ -171,7 +153,8 @@ def test_at_most_so_many_requests_at_once(server: ScriptedServer) -> None:
 
     server.script = script
     server._httpd.socket.listen(64)  # or the system lets connections wait
-    threads = _together(IN_FLIGHT + 8, lambda number: provision(_settings(server.base_url), _user(number)))
+    caller = callers(server.base_url, timeout=10)
+    threads = _together(IN_FLIGHT + 8, lambda number: provision(caller, _user(number)))
     _until(lambda: len(server.requests) == IN_FLIGHT)
     time.sleep(0.3)
     assert len(server.requests) == IN_FLIGHT == 32
@@ -181,15 +164,15 @@ def test_at_most_so_many_requests_at_once(server: ScriptedServer) -> None:
     assert len(server.requests) == IN_FLIGHT + 8
 
 
-def test_nothing_starts_once_it_stops(server: ScriptedServer) -> None:
+def test_nothing_starts_once_it_stops(server: ScriptedServer, callers: Callers) -> None:
     """A stopping operation makes no request, and the error says that it was cancelled."""
-    error = _failure(_settings(server.base_url), Operation(stopping=lambda: True))
+    error = _failure(callers(server.base_url, operation=Operation(stopping=lambda: True)))
     assert isinstance(error, Stopped)
     assert "no further request was started" in str(error)
     assert server.requests == []
 
 
-def test_a_wait_ends_when_it_stops(server: ScriptedServer) -> None:
+def test_a_wait_ends_when_it_stops(server: ScriptedServer, callers: Callers) -> None:
     """A stop within a wait that OpenFunnel asked for, or within a backoff, ends it without another request."""
     for refusal in (answer(429, {"details": {"retry_after_seconds": 8}}), answer(500)):
         server.script = lambda _request, refusal=refusal: [refusal]  # type: ignore[misc]
@@ -198,10 +181,11 @@ def test_a_wait_ends_when_it_stops(server: ScriptedServer) -> None:
         operation = Operation(stopping=lambda: bool(server.requests), wait=stop.wait)
         threading.Timer(0.2, stop.set).start()
         started = time.monotonic()
-        assert isinstance(_failure(_settings(server.base_url), operation), Stopped)
+        caller = callers(server.base_url, timeout=10, operation=operation)
+        assert isinstance(_failure(caller), Stopped)
         assert time.monotonic() - started < 3
         assert len(server.requests) == 1
-        shared._paces.clear()
+        another_process(caller)
 
 
 def test_a_full_house_can_be_stopped() -> None:
@@ -214,27 +198,29 @@ def test_a_full_house_can_be_stopped() -> None:
 
 
 @pytest.mark.parametrize(("wait", "shown"), [(6, True), (2, False)], ids=["long", "short"])
-def test_a_long_wait_for_openfunnel_is_shown(server: ScriptedServer, wait: float, shown: bool) -> None:
+def test_a_long_wait_for_openfunnel_is_shown(
+    server: ScriptedServer, callers: Callers, wait: float, shown: bool
+) -> None:
     """A wait of more than 3 seconds is shown with its length, a shorter one is not."""
     server.answers(429, {"details": {"retry_after_seconds": wait}})
     progress: list[str] = []
     waits: list[float] = []
     operation = Operation(progress=progress.append, stopping=lambda: bool(waits), wait=waits.append)
-    assert isinstance(_failure(_settings(server.base_url), operation), Stopped)
+    assert isinstance(_failure(callers(server.base_url, timeout=10, operation=operation)), Stopped)
     assert len(progress) == (1 if shown else 0)
     assert all(text.startswith(LIMITED) and text.endswith((" 6 s.", " 7 s.")) for text in progress)
 
 
 @pytest.mark.parametrize(("wait", "shown"), [(4, True), (2, False)], ids=["long", "short"])
 def test_a_long_backoff_is_shown(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, wait: float, shown: bool
+    server: ScriptedServer, callers: Callers, monkeypatch: pytest.MonkeyPatch, wait: float, shown: bool
 ) -> None:
     """A backoff of more than 3 seconds is shown with what went wrong and its length, a shorter one is not."""
-    monkeypatch.setattr(retries, "_backoff", wait_fixed(wait))
+    monkeypatch.setattr(retries, "backoff", lambda _attempts: wait)
     server.answers(500)
     progress: list[str] = []
     operation = Operation(progress=progress.append, stopping=lambda: bool(server.requests))
-    assert isinstance(_failure(_settings(server.base_url), operation), Stopped)
+    assert isinstance(_failure(callers(server.base_url, timeout=10, operation=operation)), Stopped)
     assert len(progress) == (1 if shown else 0)
     assert all(INTERNAL_EMAIL in text and "answered 500" in text for text in progress)
     assert all(text.endswith(" Trying again in 4 s.") for text in progress)
@@ -255,30 +241,9 @@ def test_a_request_gets_the_time_that_is_left() -> None:
     assert left == [pytest.approx(5), pytest.approx(4.8, abs=0.1), pytest.approx(4.6, abs=0.15)]
 
 
-def _self_signed(directory: Path) -> ssl.SSLContext:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = dt.datetime.now(dt.timezone.utc)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = directory / "server.pem"
-    pem.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return context
-
-
-def test_a_certificate_that_is_not_trusted_is_not_tried_again(tmp_path: Path) -> None:
+def test_a_certificate_that_is_not_trusted_is_not_tried_again(callers: Callers, tmp_path: Path) -> None:
     """Nobody mends a certificate within the timeout: one connection, and nothing of the request goes out."""
-    context, connections = _self_signed(tmp_path), []
+    context, connections = Authority(tmp_path).server("127.0.0.1"), []
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -300,7 +265,7 @@ def test_a_certificate_that_is_not_trusted_is_not_tried_again(tmp_path: Path) ->
         thread = threading.Thread(target=serve)
         thread.start()
         port = listener.getsockname()[1]
-        error = _failure(_settings(f"https://127.0.0.1:{port}"))
+        error = _failure(callers(f"https://127.0.0.1:{port}", timeout=10))
         assert len(connections) == 1
         stopped.set()
         socket.create_connection(("127.0.0.1", port)).close()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulumi_openfunnel import emails as mapping
+from pulumi_openfunnel import emails
 from pulumi_openfunnel.emails import Address
 from pulumi_openfunnel.errors import InvalidInput
 
@@ -84,7 +84,7 @@ def _validated(text: str) -> Address | None:
 
 def _parsed(text: str) -> Address | None:
     try:
-        return mapping.parse(text)
+        return emails.parse(text)
     except InvalidInput:
         return None
 
@@ -106,4 +106,4 @@ def test_the_usual_address_needs_no_validator(monkeypatch: pytest.MonkeyPatch) -
     """Most addresses are read without it, which is what makes thousands of them quick."""
     monkeypatch.setattr(email_validator, "validate_email", None)
     for text in ("alice@a.com", " Bob.Smith+x@Mail.B-C.co.uk\n", "a_b@x1.io"):
-        assert str(mapping.parse(text)) == text.strip().lower()
+        assert str(emails.parse(text)) == text.strip().lower()

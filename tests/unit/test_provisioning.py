@@ -6,58 +6,52 @@ import httpx
 import pytest
 
 from pulumi_openfunnel.errors import InvalidSetting, UserExists
-from pulumi_openfunnel.provisioning.create import EndUser, provision
-from pulumi_openfunnel.provisioning.verify import ProvisionedKey, fingerprint
-from pulumi_openfunnel.settings import Settings
+from pulumi_openfunnel.provisioning.create import provision
+from pulumi_openfunnel.provisioning.keys import ProvisionedKey, fingerprint
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY, ScriptedServer, hides_keys
+from .provisions import ALICE, Callers
 
 USER_KEY_SHA256_START = "c7785caa04caacfa"  # printf of_alice_0123456789 | sha256sum | cut -c-16
-
-ALICE = EndUser("alice@alice-startup.com", INTERNAL_EMAIL)
-
-
-def _settings(base_url: str, api_key: str | None = PROVISIONER_KEY) -> Settings:
-    return Settings(ORCHESTRATOR, "orchestrator.com", base_url, api_key, timeout=10)
 
 
 def _accounts() -> Accounts:
     return Accounts([Account(ORCHESTRATOR, PROVISIONER_KEY)], credits=162.5)
 
 
-def test_a_provisioned_key_works() -> None:
+def test_a_provisioned_key_works(callers: Callers) -> None:
     """The key of a provisioned user reads the credits of the orchestrator's domain."""
     with serve(_accounts()) as base_url:
-        key = provision(_settings(base_url), ALICE).api_key
+        key = provision(callers(base_url), ALICE).api_key
         balance = httpx.get(f"{base_url}/api/v1/credits/balance", headers={"X-API-Key": key}, trust_env=False)
     assert (balance.status_code, balance.json()["credits_left"]) == (200, 162.5)
 
 
-def test_the_user_of_the_key_is_the_one_asked_for() -> None:
+def test_the_user_of_the_key_is_the_one_asked_for(callers: Callers) -> None:
     """The id and the key are those of the one user that OpenFunnel now has."""
     accounts = _accounts()
     with serve(accounts) as base_url:
-        provisioned = provision(_settings(base_url), ALICE)
+        provisioned = provision(callers(base_url), ALICE)
     (user,) = accounts.users
     assert (user.email, str(user.id), user.api_key) == (INTERNAL_EMAIL, provisioned.id, provisioned.api_key)
 
 
-def test_a_user_is_not_provisioned_twice() -> None:
+def test_a_user_is_not_provisioned_twice(callers: Callers) -> None:
     """A second call for the same user fails and changes nothing."""
     accounts = _accounts()
     with serve(accounts) as base_url:
-        provision(_settings(base_url), ALICE)
+        provision(callers(base_url), ALICE)
         before = accounts.users
         with pytest.raises(UserExists):
-            provision(_settings(base_url), ALICE)
+            provision(callers(base_url), ALICE)
     assert accounts.users == before
 
 
-def test_without_a_provisioner_key_nothing_is_asked_for(server: ScriptedServer) -> None:
+def test_without_a_provisioner_key_nothing_is_asked_for(server: ScriptedServer, callers: Callers) -> None:
     """A missing provisioner key is an invalid setting before any request is made."""
     with pytest.raises(InvalidSetting) as caught:
-        provision(_settings(server.base_url, api_key=None), ALICE)
+        provision(callers(server.base_url, api_key=None), ALICE)
     assert caught.value.setting == "openfunnel:apiKey"
     assert server.requests == []
     assert hides_keys(caught.value)

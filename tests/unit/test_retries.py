@@ -6,24 +6,22 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import pytest
-from tenacity import wait_fixed, wait_none
 
 from pulumi_openfunnel.api import retries
-from pulumi_openfunnel.api.retries import Pace
+from pulumi_openfunnel.api.pace import Pace
+from pulumi_openfunnel.api.retries import persist
 from pulumi_openfunnel.errors import ProvisioningError, RateLimited, ServerFault, Stopped, Unreachable, UserExists
 from pulumi_openfunnel.operation import SILENT, Operation
-from pulumi_openfunnel.provisioning import connections as shared
-from pulumi_openfunnel.provisioning.create import EndUser, provision
-from pulumi_openfunnel.provisioning.verify import ProvisionedKey
+from pulumi_openfunnel.provisioning.connections import Connections
+from pulumi_openfunnel.provisioning.create import provision
+from pulumi_openfunnel.provisioning.keys import ProvisionedKey
 from pulumi_openfunnel.settings import Settings
 
 from ..servers import (
     INTERNAL_EMAIL,
-    ORCHESTRATOR,
-    PROVISIONER_KEY,
     USER_KEY,
     Request,
     Script,
@@ -31,56 +29,65 @@ from ..servers import (
     answer,
     hides_keys,
 )
+from .provisions import ALICE, Callers, Console, created
 
-ALICE = EndUser("alice@alice-startup.com", INTERNAL_EMAIL)
-CREATED = answer(200, {"id": 7, "email": INTERNAL_EMAIL, "api_key": USER_KEY})
+CREATED = created()
 HALF = b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"id": 7, "api_key": "' + USER_KEY.encode()
 HTML = answer(502, f"<html>{USER_KEY}</html>".encode(), {"Content-Type": "text/html"})
-
-
-@dataclass
-class Console:
-    """What an operation said."""
-
-    warnings: list[str] = field(default_factory=list)
-    progress: list[str] = field(default_factory=list)
-
-    def operation(self, stopping: Callable[[], bool] = lambda: False) -> Operation:
-        return Operation(warn=self.warnings.append, progress=self.progress.append, stopping=stopping)
-
-
-@pytest.fixture
-def console() -> Console:
-    return Console()
 
 
 @pytest.fixture
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Transient failures are repeated at once, so that a test does not hang on dice."""
-    monkeypatch.setattr(retries, "_backoff", wait_none())
+    monkeypatch.setattr(retries, "backoff", lambda _attempts: 0.0)
 
 
-@pytest.fixture(autouse=True)
-def _own_connections() -> Iterator[None]:
-    yield
-    for client in shared._clients.values():
-        client.close()
-    shared._clients.clear()
-    shared._paces.clear()
+class _Unhurried(Pace):
+    """A pace that notes what it is asked to wait, and does not wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits: list[float] = []
+
+    def hold(self, seconds: float, since: float) -> None:
+        del since
+        self.waits.append(seconds)
 
 
-def _settings(base_url: str, timeout: float = 10.0) -> Settings:
-    return Settings(ORCHESTRATOR, "orchestrator.com", base_url, PROVISIONER_KEY, timeout=timeout)
+class _Paced(Connections):
+    """Connections of one pace."""
+
+    def __init__(self, pace: Pace) -> None:
+        super().__init__()
+        self._pace = pace
+
+    def pace(self, settings: Settings) -> Pace:
+        del settings
+        return self._pace
 
 
-def _provision(base_url: str, timeout: float = 10.0, operation: Operation = SILENT) -> ProvisionedKey:
-    return provision(_settings(base_url, timeout), ALICE, operation)
+@pytest.fixture
+def unhurried() -> _Unhurried:
+    return _Unhurried()
 
 
-def _failure(base_url: str, timeout: float = 10.0, operation: Operation = SILENT) -> ProvisioningError:
+@pytest.fixture
+def unhurried_callers(unhurried: _Unhurried) -> Iterator[Callers]:
+    made = Callers(_Paced(unhurried))
+    yield made
+    made.connections.close()
+
+
+def _provision(callers: Callers, base_url: str, timeout: float = 10.0) -> ProvisionedKey:
+    return provision(callers(base_url, timeout=timeout), ALICE)
+
+
+def _failure(
+    callers: Callers, base_url: str, timeout: float = 10.0, operation: Operation = SILENT
+) -> ProvisioningError:
     """The error of a user that is not provisioned: one line that names it and holds no key."""
     with pytest.raises(ProvisioningError) as caught:
-        _provision(base_url, timeout, operation)
+        provision(callers(base_url, timeout=timeout, operation=operation), ALICE)
     assert str(caught.value).startswith(f"{INTERNAL_EMAIL}: ")
     assert str(caught.value).isprintable()
     assert hides_keys(caught.value)
@@ -101,6 +108,93 @@ def _details(seconds: object) -> bytes:
     return _limited({"error": "rate_limited", "details": {"retry_after_seconds": seconds}})
 
 
+class TestTheLoop:
+    """``persist`` alone, around requests that are no requests."""
+
+    @staticmethod
+    def _failing(*failures: ProvisioningError) -> Callable[[float], str]:
+        """Fails with each of these, then succeeds."""
+        left = list(failures)
+
+        def request(_seconds: float) -> str:
+            if left:
+                raise left.pop(0)
+            return "done"
+
+        return request
+
+    @staticmethod
+    def _persist(request: Callable[[float], str], operation: Operation = SILENT, timeout: float = 10.0) -> str:
+        return persist(request, INTERNAL_EMAIL, timeout=timeout, pace=Pace(), operation=operation)
+
+    @pytest.mark.usefixtures("_no_backoff")
+    def test_what_may_pass_is_tried_again(self) -> None:
+        """However often, until it is done."""
+        faults = [ServerFault(INTERNAL_EMAIL, "OpenFunnel answered 500.", 500) for _ in range(60)]
+        assert self._persist(self._failing(*faults)) == "done"
+
+    def test_what_lasts_is_raised_as_it_is(self) -> None:
+        """The very error, at once, and without a word of how often it was tried."""
+        exists = UserExists(INTERNAL_EMAIL, "exists already (409).", 409)
+        with pytest.raises(UserExists) as caught:
+            self._persist(self._failing(exists))
+        assert caught.value is exists
+        assert str(caught.value) == f"{INTERNAL_EMAIL}: exists already (409)."
+
+    def test_what_is_no_failure_of_a_users_is_none_of_its_business(self) -> None:
+        """A defect is not repeated."""
+        asked: list[float] = []
+
+        def request(seconds: float) -> str:
+            asked.append(seconds)
+            raise KeyError("what")
+
+        with pytest.raises(KeyError):
+            self._persist(request)
+        assert len(asked) == 1
+
+    def test_each_failure_is_waited_after_and_the_last_one_counts_them(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The operation sleeps for what the backoff says, until a wait would leave too little of the time."""
+        waits: list[float] = []
+        now = [100.0]
+
+        def wait(seconds: float) -> None:
+            waits.append(seconds)
+            now[0] += seconds
+
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(retries, "backoff", float)
+        faults = [ServerFault(INTERNAL_EMAIL, f"fault {number}.", 500) for number in range(1, 9)]
+        with pytest.raises(ServerFault) as caught:
+            self._persist(self._failing(*faults), Operation(wait=wait), timeout=10)
+        assert waits == [1, 2, 3]
+        assert str(caught.value) == f"{INTERNAL_EMAIL}: fault 4. (Tried 4 times.)"
+
+    def test_a_wait_that_is_cut_short_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An operation whose sleep returns early, as one does that a signal wakes, sleeps on."""
+        now, waits = [100.0], list[float]()
+
+        def wait(seconds: float) -> None:
+            waits.append(seconds)
+            now[0] += 0.4
+
+        monkeypatch.setattr(time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(retries, "backoff", lambda _attempts: 1.0)
+        fault = ServerFault(INTERNAL_EMAIL, "OpenFunnel answered 500.", 500)
+        assert self._persist(self._failing(fault), Operation(wait=wait)) == "done"
+        assert waits == [pytest.approx(1.0), pytest.approx(0.6), pytest.approx(0.2)]
+
+
+def test_the_backoff_grows_up_to_half_a_minute() -> None:
+    """Anything from nothing to a bound that doubles: 1, 2, 4 … 30 seconds; also after a day of trying."""
+    for attempts in range(1, 20):
+        bound = min(2 ** (attempts - 1), 30)
+        dice = [retries.backoff(attempts) for _ in range(300)]
+        assert 0 <= min(dice) < bound / 4
+        assert bound * 3 / 4 < max(dice) <= bound
+    assert retries.backoff(10_000) <= 30
+
+
 @pytest.mark.parametrize(
     ("refusal", "at_least", "at_most"),
     [
@@ -113,7 +207,9 @@ def _details(seconds: object) -> bytes:
     ],
     ids=["body", "body as text", "header", "the longer one", "none asked for", "a time gone by"],
 )
-def test_a_rate_limit_is_waited_for(server: ScriptedServer, refusal: bytes, at_least: float, at_most: float) -> None:
+def test_a_rate_limit_is_waited_for(
+    server: ScriptedServer, callers: Callers, refusal: bytes, at_least: float, at_most: float
+) -> None:
     """The next request comes when OpenFunnel asked for it."""
     times: list[float] = []
     script = _one_by_one(refusal, CREATED)
@@ -123,36 +219,34 @@ def test_a_rate_limit_is_waited_for(server: ScriptedServer, refusal: bytes, at_l
         yield from script(request)
 
     server.script = timed
-    assert _provision(server.base_url).api_key == USER_KEY
+    assert _provision(callers, server.base_url).api_key == USER_KEY
     first, second = times
     assert at_least <= second - first < at_most
 
 
 @pytest.mark.parametrize("refusal", [_limited(), _details("soon")], ids=["not told", "nonsense"])
 def test_a_rate_limit_without_a_time_is_waited_for_longer_each_time(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, refusal: bytes
+    server: ScriptedServer, unhurried_callers: Callers, unhurried: _Unhurried, refusal: bytes
 ) -> None:
     """When OpenFunnel does not say for how long, it is 2 seconds, then twice as long each time, up to 30."""
-    waits: list[float] = []
-    shared._paces[server.base_url] = pace = Pace()
-    monkeypatch.setattr(pace, "hold", lambda seconds, _since: waits.append(seconds))
     server.script = _one_by_one(*[refusal] * 6, CREATED)
-    assert _provision(server.base_url).api_key == USER_KEY
-    assert waits == [2, 4, 8, 16, 30, 30]
+    assert _provision(unhurried_callers, server.base_url).api_key == USER_KEY
+    assert unhurried.waits == [2, 4, 8, 16, 30, 30]
 
 
-def test_what_a_rate_limit_takes_does_not_count(server: ScriptedServer) -> None:
+def test_what_a_rate_limit_takes_does_not_count(server: ScriptedServer, callers: Callers) -> None:
     """Waits that OpenFunnel asked for may take longer together than the timeout."""
     server.script = _one_by_one(*[_details(0.3)] * 4, CREATED)
     started = time.monotonic()
-    assert _provision(server.base_url, timeout=1).api_key == USER_KEY
+    assert _provision(callers, server.base_url, timeout=1).api_key == USER_KEY
     assert time.monotonic() - started >= 1.2
 
 
-def test_an_absurd_wait_is_capped_and_told(server: ScriptedServer, console: Console) -> None:
+def test_an_absurd_wait_is_capped_and_told(server: ScriptedServer, callers: Callers, console: Console) -> None:
     """A server that asks for years is taken to mean an hour, and a warning that names the user says so."""
     server.script = _one_by_one(_details(1e9))
-    error = _failure(server.base_url, operation=console.operation(lambda: bool(console.warnings)))
+    operation = replace(console.operation, stopping=lambda: bool(console.warnings))
+    error = _failure(callers, server.base_url, operation=operation)
     (warning,) = console.warnings
     assert warning == f"{INTERNAL_EMAIL}: OpenFunnel asked to wait for 1e+09 seconds, taken as 3600."
     assert isinstance(error, Stopped | RateLimited)
@@ -160,11 +254,11 @@ def test_an_absurd_wait_is_capped_and_told(server: ScriptedServer, console: Cons
 
 
 @pytest.mark.parametrize("seconds", [3.5, 1e9])
-def test_a_rate_limit_beyond_the_time_fails_at_once(server: ScriptedServer, seconds: float) -> None:
+def test_a_rate_limit_beyond_the_time_fails_at_once(server: ScriptedServer, callers: Callers, seconds: float) -> None:
     """A wait that is longer than the timeout is not waited for, neither asleep nor busy, and the error gives its length."""
     server.script = _one_by_one(_details(seconds))
     started, burnt = time.monotonic(), time.process_time()
-    error = _failure(server.base_url, timeout=2)
+    error = _failure(callers, server.base_url, timeout=2)
     assert time.monotonic() - started < 1.5
     assert time.process_time() - burnt < 0.5
     assert isinstance(error, RateLimited)
@@ -172,13 +266,10 @@ def test_a_rate_limit_beyond_the_time_fails_at_once(server: ScriptedServer, seco
     assert len(server.requests) == 1
 
 
-@pytest.mark.usefixtures("_no_backoff")
-def test_there_is_an_end_to_rate_limits(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_is_an_end_to_rate_limits(server: ScriptedServer, unhurried_callers: Callers) -> None:
     """A server that never answers otherwise is left after 50 requests, and the error says so."""
-    shared._paces[server.base_url] = pace = Pace()
-    monkeypatch.setattr(pace, "hold", lambda _seconds, _since: None)  # the waits are not this test's subject
     server.script = _one_by_one(_details(0))
-    error = _failure(server.base_url)
+    error = _failure(unhurried_callers, server.base_url)
     assert isinstance(error, RateLimited)
     assert str(error).endswith("(Tried 50 times.)")
     assert len(server.requests) == 50
@@ -190,10 +281,10 @@ def test_there_is_an_end_to_rate_limits(server: ScriptedServer, monkeypatch: pyt
     [answer(500), answer(503, {"error": USER_KEY}), HTML, answer(500, b"x" * 100_000), b"", HALF, b"garbage\r\n\r\n"],
     ids=["500", "503", "502 HTML", "long 500", "dropped", "half a body", "garbage"],
 )
-def test_a_transient_failure_is_made_good(server: ScriptedServer, failure: bytes) -> None:
+def test_a_transient_failure_is_made_good(server: ScriptedServer, callers: Callers, failure: bytes) -> None:
     """Faults of the server and broken connections are tried again until the user is created."""
     server.script = _one_by_one(failure, failure, failure, CREATED)
-    assert _provision(server.base_url).api_key == USER_KEY
+    assert _provision(callers, server.base_url).api_key == USER_KEY
     assert len(server.requests) == 4
 
 
@@ -203,13 +294,17 @@ def test_a_transient_failure_is_made_good(server: ScriptedServer, failure: bytes
     ids=["500", "502 HTML", "dropped", "half a body"],
 )
 def test_a_failure_that_lasts_ends_in_time(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, failure: bytes, class_: type[ProvisioningError]
+    server: ScriptedServer,
+    callers: Callers,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: bytes,
+    class_: type[ProvisioningError],
 ) -> None:
     """An outage ends within the timeout, with the last failure and how often it was tried."""
-    monkeypatch.setattr(retries, "_backoff", wait_fixed(0.6))
+    monkeypatch.setattr(retries, "backoff", lambda _attempts: 0.6)
     server.script = _one_by_one(failure)
     started = time.monotonic()
-    error = _failure(server.base_url, timeout=2)
+    error = _failure(callers, server.base_url, timeout=2)
     assert time.monotonic() - started < 4
     assert isinstance(error, class_)
     assert error.may_exist
@@ -217,29 +312,31 @@ def test_a_failure_that_lasts_ends_in_time(
     assert str(error).endswith(f"Run pulumi up again. (Tried {len(server.requests)} times.)")
 
 
-def test_a_wait_beyond_the_time_fails_at_once(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_beyond_the_time_fails_at_once(
+    server: ScriptedServer, callers: Callers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When the next try would come too late, the failure is told now; once is not said to be tried."""
-    monkeypatch.setattr(retries, "_backoff", wait_fixed(9))
+    monkeypatch.setattr(retries, "backoff", lambda _attempts: 9.0)
     server.answers(500)
     started = time.monotonic()
-    assert "Tried" not in str(_failure(server.base_url, timeout=8))
+    assert "Tried" not in str(_failure(callers, server.base_url, timeout=8))
     assert time.monotonic() - started < 1
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 409, 422])
-def test_a_definite_refusal_is_not_repeated(server: ScriptedServer, status: int) -> None:
+def test_a_definite_refusal_is_not_repeated(server: ScriptedServer, callers: Callers, status: int) -> None:
     """What OpenFunnel refuses for good is asked for once."""
     server.answers(status)
-    assert not _failure(server.base_url).transient
+    assert not _failure(callers, server.base_url).transient
     assert len(server.requests) == 1
 
 
 @pytest.mark.usefixtures("_no_backoff")
-def test_a_refusal_after_failures_ends_it(server: ScriptedServer) -> None:
+def test_a_refusal_after_failures_ends_it(server: ScriptedServer, callers: Callers) -> None:
     """A definite answer ends the trying, however many transient ones came before."""
     server.script = _one_by_one(answer(500), b"", answer(409))
-    assert isinstance(_failure(server.base_url), UserExists)
+    assert isinstance(_failure(callers, server.base_url), UserExists)
     assert len(server.requests) == 3
 
 
@@ -266,7 +363,7 @@ def _one_byte_at_a_time(_request: Request) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("script", [_never, _endless, _headers, _one_byte_at_a_time])
-def test_an_answer_without_an_end_ends_in_time(server: ScriptedServer, script: Script) -> None:
+def test_an_answer_without_an_end_ends_in_time(server: ScriptedServer, callers: Callers, script: Script) -> None:
     """A server that holds its answer, or lets headers or body trickle, takes no longer than the timeout."""
 
     def slowly(request: Request) -> Iterator[bytes]:
@@ -278,7 +375,7 @@ def test_an_answer_without_an_end_ends_in_time(server: ScriptedServer, script: S
 
     server.script = slowly
     started = time.monotonic()
-    error = _failure(server.base_url, timeout=0.6)
+    error = _failure(callers, server.base_url, timeout=0.6)
     took = time.monotonic() - started
     server.released.set()
     assert 0.5 < took < 1.8
@@ -287,9 +384,9 @@ def test_an_answer_without_an_end_ends_in_time(server: ScriptedServer, script: S
     assert "did not answer in time" in str(error)
 
 
-def test_a_server_that_comes_up_late_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_comes_up_late_is_found(callers: Callers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Refused connections are tried again until somebody listens."""
-    monkeypatch.setattr(retries, "_backoff", wait_fixed(0.1))
+    monkeypatch.setattr(retries, "backoff", lambda _attempts: 0.1)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
 
@@ -305,15 +402,15 @@ def test_a_server_that_comes_up_late_is_found(monkeypatch: pytest.MonkeyPatch) -
         thread = threading.Thread(target=come_up)
         thread.start()
         base_url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        assert _provision(base_url, timeout=30).api_key == USER_KEY
+        assert _provision(callers, base_url, timeout=30).api_key == USER_KEY
         thread.join()
 
 
-def test_nobody_there_creates_nothing() -> None:
+def test_nobody_there_creates_nothing(callers: Callers) -> None:
     """Refused connections end within the timeout, and the error says that nothing was created."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
-        error = _failure(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.3)
+        error = _failure(callers, f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.3)
     assert isinstance(error, Unreachable)
     assert not error.may_exist
     assert "Nothing was created" in str(error)

@@ -283,26 +283,6 @@ def test_any_other_timeout_is_refused(value: object) -> None:
     assert error.setting == "openfunnel:timeout"
 
 
-@pytest.mark.parametrize(
-    ("host", "expected"),
-    [
-        ("localhost", True),
-        ("127.0.0.1", True),
-        ("127.255.255.254", True),
-        ("::1", True),
-        ("", False),
-        ("localhost.evil.com", False),
-        ("127.0.0.1.evil.com", False),
-        ("0.0.0.0", False),
-        ("::", False),
-        ("10.0.0.1", False),
-    ],
-)
-def test_loopback_is_this_machine_alone(host: str, expected: bool) -> None:
-    """A loopback host is localhost or a loopback address, and no name that merely begins like one."""
-    assert settings.is_loopback(host) is expected
-
-
 @pytest.mark.parametrize("user_id", ["of_A_Key_In_The_Wrong_Place", "", "  "])
 def test_a_destination_tells_nothing_of_what_is_no_address(user_id: str) -> None:
     """A key in the place of the user id never becomes a domain, whatever its case."""

@@ -18,7 +18,7 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
 
 from harness import clean_environment
-from pulumi_openfunnel.dynamic.user import ProvisionedUserProvider
+from pulumi_openfunnel.providers import ProvisionedUserProvider
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY
 

@@ -86,7 +86,8 @@ class TestRead:
             state = ALICE_STATE | {"key_status": status}
             assert provider.read("1", state) == ("1", state, ALICE)
         [warning] = provider.engine.warnings
-        assert warning.startswith("alice@orchestrator.com: whether its key still works is not known: ")
+        assert warning.startswith("alice@orchestrator.com: whether its key still works is not known. OpenFunnel ")
+        assert warning.endswith(". The state stays as it was.")
         assert problem in warning
 
     def test_without_settings_the_state_stays(self, start: Start) -> None:
@@ -226,7 +227,7 @@ class TestPreflight:
         provider = configured(start, server.base_url)
         assert provider.check(self.NEW)[1] == []
         [warning] = provider.engine.warnings
-        assert warning.startswith("alice@orchestrator.com may not be created: OpenFunnel answered 403")
+        assert warning.startswith("alice@orchestrator.com: may not be created: OpenFunnel answered 403")
 
     @pytest.mark.parametrize("said", [answer(500), answer(429), answer(200, b"<html>"), b""])
     def test_anything_else_is_ignored(self, start: Start, server: ScriptedServer, said: bytes) -> None:

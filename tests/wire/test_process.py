@@ -118,7 +118,7 @@ def test_a_message_that_no_engine_takes_is_printed(start: Start) -> None:
     provider.delete("1", ALICE)
     provider.process.kill()
     assert provider.process.stderr is not None
-    assert b"warning: alice@orchestrator.com was removed" in provider.process.stderr.read()
+    assert b"warning: alice@orchestrator.com: removed from the stack only" in provider.process.stderr.read()
 
 
 def hang_up(provider: Provider) -> None:

@@ -11,8 +11,9 @@ from google.protobuf.struct_pb2 import Struct
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.rpc import UNKNOWN
 
-from pulumi_openfunnel import schema as documents
-from pulumi_openfunnel.dynamic.shard import ShardProvider
+from pulumi_openfunnel import schema
+from pulumi_openfunnel.dynamic.shard import closed, opened
+from pulumi_openfunnel.providers import ProvisionedUsersShardProvider
 from pulumi_openfunnel.simulator import Accounts
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY, ScriptedServer, answer
@@ -39,17 +40,17 @@ class Shard(Provider):
 
     def _props(self, values: dict[str, Any], provider: str | None = None) -> Struct:
         unknown = {name: value for name, value in values.items() if value == UNKNOWN}
-        return super()._props(documents.closed(values) | unknown, provider)
+        return super()._props(closed(values) | unknown, provider)
 
     def _plain(self, struct: Struct) -> dict[str, Any]:
         values = super()._plain(struct)
         unknown = {name: value for name, value in values.items() if value == UNKNOWN}
-        return documents.opened({name: value for name, value in values.items() if name not in unknown}) | unknown
+        return opened({name: value for name, value in values.items() if name not in unknown}) | unknown
 
 
 def shard_of(start: Start, base_url: str, api_key: str | None = PROVISIONER_KEY) -> Provider:
     running = start(Shard)
-    running._provider = serialize_provider(ShardProvider())
+    running._provider = serialize_provider(ProvisionedUsersShardProvider())
     running.configure(userId=ORCHESTRATOR, apiKey=api_key, baseUrl=base_url, timeout=10)
     return running
 
@@ -110,6 +111,7 @@ def test_create_gets_every_key(shard: Provider, accounts: Accounts) -> None:
     assert outs["api_keys"] == {
         user.email.replace("orchestrator", "customers"): user.api_key for user in accounts.users
     }
+    assert set(outs) == set(schema.SHARD_OUTPUTS) - {"orchestrator"}
     assert outs["failed"] == {}
     assert outs["tried"]["users"] == 4
     assert before <= outs["tried"]["at"] <= time.time()
@@ -147,8 +149,8 @@ def test_adding_asks_for_the_new_one_and_removing_forgets(shard: Provider, later
     }
     assert len(accounts.record.entries) == 5
     [warning] = later.engine.warnings
-    assert "user0@orchestrator.com. They live on" in warning
-    assert "waits in the ledger" in warning
+    assert warning.startswith("user0@orchestrator.com: removed from the stack only: ")
+    assert "User and key live on. The key waits in the ledger, " in warning
 
 
 def test_another_internal_email_is_another_user(shard: Provider, later: Provider, accounts: Accounts) -> None:
@@ -158,7 +160,8 @@ def test_another_internal_email_is_another_user(shard: Provider, later: Provider
     assert updated["users"]["user1@customers.com"]["internal_email"] == "boss@orchestrator.com"
     assert len(accounts.record.entries) == 5
     [warning] = later.engine.warnings
-    assert "user1@orchestrator.com. They live on, and so do their keys. The key waits in the ledger" in warning
+    assert warning.startswith("user1@orchestrator.com: removed from the stack only: ")
+    assert "User and key live on. The key waits in the ledger, " in warning
 
 
 def test_a_key_that_the_ledger_does_not_take_stays_in_the_state(start: Start, api: str, tmp_path: Path) -> None:
@@ -169,7 +172,7 @@ def test_a_key_that_the_ledger_does_not_take_stays_in_the_state(start: Start, ap
     ledger = tmp_path / "damaged.db"
     ledger.write_bytes(b"no database" * 100)
     later = start(Shard, OPENFUNNEL_LEDGER=str(ledger))
-    later._provider = serialize_provider(ShardProvider())
+    later._provider = serialize_provider(ProvisionedUsersShardProvider())
     later.configure(userId=ORCHESTRATOR, apiKey=PROVISIONER_KEY, baseUrl=api)
     inputs, failures = later.check(TEAM | {"emails": TEAM["emails"][1:]}, known)
     assert failures == []
@@ -177,7 +180,7 @@ def test_a_key_that_the_ledger_does_not_take_stays_in_the_state(start: Start, ap
     assert updated["users"] == outs["users"]
     assert updated["api_keys"] == outs["api_keys"]
     [reason] = updated["failed"].values()
-    assert reason.startswith("user0@orchestrator.com stays in the state, which keeps its key: The ledger ")
+    assert reason.startswith(f"stays in the state, which keeps its key: The ledger {ledger} ")
     assert later.diff(updated, inputs) == (True, [], False)
 
 
@@ -195,8 +198,8 @@ def test_many_that_leave_are_one_warning(shard: Provider, later: Provider) -> No
     _, outs = shard.create(checked(shard, emails=[f"user{n}@customers.com" for n in range(40)]))
     later.delete("team", outs)
     [warning] = later.engine.warnings
-    assert "40 users: user0@orchestrator.com, user10@orchestrator.com" in warning
-    assert " and 30 more. They live on" in warning
+    assert warning.startswith("40 users: user0@orchestrator.com, user10@orchestrator.com")
+    assert " and 30 more: removed from the stack only: " in warning
 
 
 def test_keys_from_the_ledger_are_one_line(shard: Provider, later: Provider, accounts: Accounts) -> None:
@@ -204,9 +207,9 @@ def test_keys_from_the_ledger_are_one_line(shard: Provider, later: Provider, acc
     shard.create(checked(shard))
     later.create(checked(later))
     assert len(accounts.record.entries) == 4
-    [line] = [message for _, message in later.engine.logs if "came from the ledger" in message]
+    [line] = [message for _, message in later.engine.logs if "key taken from the ledger" in message]
     assert line.startswith("4 users: user0@orchestrator.com, user1@orchestrator.com, ")
-    assert line.endswith(": its key came from the ledger; OpenFunnel was not asked for another.")
+    assert line.endswith(": key taken from the ledger; no new one was requested.")
 
 
 def test_a_refresh_sees_who_was_revoked(shard: Provider, accounts: Accounts) -> None:
@@ -218,7 +221,7 @@ def test_a_refresh_sees_who_was_revoked(shard: Provider, accounts: Accounts) -> 
     assert [user["key_status"] for _, user in sorted(read["users"].items())] == ["active", "revoked"] * 2
     assert sorted(inputs["emails"]) == TEAM["emails"]
     [warning] = shard.engine.warnings
-    assert warning.startswith("2 users: user1@orchestrator.com, user3@orchestrator.com: their keys were revoked")
+    assert warning.startswith("2 users: user1@orchestrator.com, user3@orchestrator.com: its key was revoked: ")
 
 
 def test_a_refused_provisioner_key_is_tried_once(start: Start, server: ScriptedServer) -> None:

@@ -15,7 +15,7 @@ from harness.simulator import ORCHESTRATOR
 from pulumi_openfunnel.errors import KeySealed
 from pulumi_openfunnel.ledger.ledger import Ledger
 from pulumi_openfunnel.ledger.sealing import seals
-from pulumi_openfunnel.provisioning.verify import open_row
+from pulumi_openfunnel.provisioning.kept import open_row
 
 from .server import Server
 

@@ -8,28 +8,28 @@ from typing import Any
 import pulumi
 import pytest
 
-from pulumi_openfunnel.program import inputs as members
+from pulumi_openfunnel.program import inputs
 
 EMAILS = ["alice@a.com", "bob@b.com"]
 
 
 def test_addresses_are_sorted_and_each_is_there_once() -> None:
     """Whatever their case, white space and order."""
-    assert members.checked("team", [" Bob@B.com\n", "alice@a.com", "ALICE@a.com"]) == EMAILS
+    assert inputs.checked("team", [" Bob@B.com\n", "alice@a.com", "ALICE@a.com"]) == EMAILS
 
 
 @pytest.mark.parametrize("emails", ["alice@a.com", {"alice@a.com"}, 7, None])
 def test_what_is_no_list(emails: Any) -> None:
     """Is said to be none; a single address is none either."""
     with pytest.raises(pulumi.RunError, match=r"^team: emails is no list of addresses\.$"):
-        members.checked("team", emails)
+        inputs.checked("team", emails)
 
 
 def test_a_mapping_by_address_is_spelled_as_the_roster_is() -> None:
     """The same value twice is no contradiction."""
     given = {"Alice@A.com": "boss", " alice@a.com": "boss"}
-    assert members.respelled("team", "prefixes", given, EMAILS) == {"alice@a.com": "boss"}
-    assert members.respelled("team", "prefixes", None, EMAILS) == {}
+    assert inputs.respelled("team", "prefixes", given, EMAILS) == {"alice@a.com": "boss"}
+    assert inputs.respelled("team", "prefixes", None, EMAILS) == {}
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_a_mapping_by_address_is_spelled_as_the_roster_is() -> None:
 def test_a_mapping_that_does_not_fit(given: Any, message: str) -> None:
     """Fails in one line that shows no value."""
     with pytest.raises(pulumi.RunError, match=f"^{re.escape(message)}$"):
-        members.respelled("team", "existing_api_keys", given, EMAILS)
+        inputs.respelled("team", "existing_api_keys", given, EMAILS)
