@@ -124,10 +124,10 @@ class Running:
             Hung: when it does not end in its time.
         """
         if self._done is None:
-            status, seconds = self._ended()
-            with self._output as file:
-                file.seek(0)
-                self._done = Done(status, file.read().decode(errors="replace"), seconds)
+            with self._output as output:
+                status, seconds = self._ended()
+                output.seek(0)
+                self._done = Done(status, output.read().decode(errors="replace"), seconds)
         return self._done
 
     def _ended(self) -> tuple[int, float]:

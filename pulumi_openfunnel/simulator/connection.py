@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from urllib.parse import urlsplit
 
 import h11
 
@@ -62,7 +61,7 @@ class Connection:
         if not isinstance(event, h11.Request):
             raise HungUp
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
-        return Head(event.method.decode(), urlsplit(event.target.decode("latin-1")).path, headers)
+        return Head(event.method.decode(), event.target.decode("latin-1").partition("?")[0], headers)
 
     async def body(self) -> bytes:
         """The body of the request whose head was read.

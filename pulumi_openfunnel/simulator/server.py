@@ -16,6 +16,7 @@ from .create_user import CreateUser
 from .faults import Faults, check_seconds
 
 HOST = "127.0.0.1"
+_LOOK = 0.1  # seconds between two looks whether a server that starts is still there
 _BACKLOG = 1024  # connections that nobody has taken up yet
 
 
@@ -48,7 +49,9 @@ def serve(
         server = _Server(app, log=log)
         thread = threading.Thread(target=asyncio.run, args=[server.run(listener)], daemon=True)
         thread.start()
-        server.started.wait()
+        while not server.started.wait(_LOOK):
+            if not thread.is_alive():
+                raise OSError("the server did not start")
         try:
             yield f"http://{HOST}:{listener.getsockname()[1]}"
         finally:
