@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -36,6 +37,8 @@ def main() -> int:
     """Measure, and write what was measured."""
     args = _arguments()
     need("bench", "curl", "xargs")
+    for name in [name for name in os.environ if name.startswith("PYTHON")]:
+        del os.environ[name]  # it would be measured, too
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="openfunnel-bench-", dir=args.directory) as made:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 
-_CONFIGURE = ("OPENFUNNEL_", "PULUMI_", "PYTHON")
+_CONFIGURE = ("OPENFUNNEL_", "PULUMI_")
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without what would configure Pulumi, OpenFunnel or Python."""
+    """The environment without what would configure Pulumi or OpenFunnel."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_CONFIGURE)}
 
 

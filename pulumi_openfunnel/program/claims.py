@@ -57,7 +57,10 @@ class Program:
     @staticmethod
     def current() -> Program:
         """The program that runs now: one for each connection to an engine's (or the mocks') resource monitor."""
-        return _programs.setdefault(get_monitor(), Program())
+        try:
+            return _programs.setdefault(get_monitor(), Program())
+        except TypeError:  # there is none, as Pulumi will say, or none that can be a weak key
+            return Program()
 
     def claim(self, destination: tuple[str, str], internal_email: str, holder: Holder) -> None:
         """Let a declaration stand for its user, when no other one does.

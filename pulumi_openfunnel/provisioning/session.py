@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,6 +47,7 @@ class Session:
         self._done: set[Hashable] = set()
         self._doing = threading.Lock()
         self._key_states: dict[str, KeyState] = {}
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="openfunnel")  # threads come with work
 
     def caller(self, orchestrator: object = None, operation: Operation | None = None) -> Caller:
         """Who asks.
@@ -87,7 +87,3 @@ class Session:
         """The work's result for each name, by threads that all callers share."""
         running: dict[str, Future[Any]] = {name: self._pool.submit(work, name) for name in names}
         return {name: future.result() for name, future in running.items()}
-
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(_THREADS, thread_name_prefix="openfunnel")

@@ -27,7 +27,6 @@ _CODES = {
     503: "SERVICE_UNAVAILABLE",
 }
 _LONG = 3600  # seconds
-_JSON = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def refused(status: int, message: str, headers: Mapping[str, str] | None = None)
 
 def in_json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     """An answer whose body is this value."""
-    return Answer(status, _JSON.encode(value).encode(), headers=headers or {})
+    return Answer(status, json.dumps(value, separators=(",", ":")).encode(), headers=headers or {})
 
 
 def instead(fault: Fault, retry_after: float) -> Answer:

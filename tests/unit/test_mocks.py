@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import asyncio
 import json
@@ -70,6 +72,22 @@ for option in ({"import_": "1"}, {"id": "1"}):
     except pulumi.RunError as error:
         print(error)
 """
+
+
+@pytest.mark.parametrize(
+    "declared", ['ProvisionedUser("bob", email="bob@b.com")', 'ProvisionedUsers("team", emails=["bob@b.com"])']
+)
+def test_a_program_without_an_engine_fares_as_with_any_other_resource(declared: str) -> None:
+    """Whatever Pulumi makes of it: that there is no engine is nothing to stumble over before."""
+    others, ours = (
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+        for program in (
+            'import pulumi; pulumi.CustomResource("test:index:Test", "bob", {})',
+            f"import pulumi_openfunnel as openfunnel; openfunnel.{declared}",
+        )
+    )
+    assert ours.returncode == others.returncode
+    assert "pulumi_openfunnel" not in ours.stderr
 
 
 def test_a_program_under_mocks() -> None:

@@ -226,7 +226,7 @@ class TestTLS:
         ("HTTPS_PROXY", "http://guy:secret@"),
         ("ALL_PROXY", "socks4://guy:secret@proxy.corp"),
         ("ALL_PROXY", "socks5://guy:secret@proxy.corp"),
-        ("SSL_CERT_FILE", "/nowhere/secret.pem"),
+        ("SSL_CERT_FILE", __file__),
     ],
 )
 def test_an_environment_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
@@ -236,7 +236,7 @@ def test_an_environment_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPa
     with pytest.raises(InvalidSetting) as caught:
         Client(f"https://{HOST}")
     assert str(caught.value).startswith("The environment's proxies or certificates cannot be used. Check HTTPS_PROXY, ")
-    assert "secret" not in told(caught.value)
+    assert not any(text in told(caught.value) for text in ("secret", __file__))
 
 
 RAISED = [

@@ -9,8 +9,8 @@ import grpc
 import pytest
 from pulumi.runtime.rpc import UNKNOWN
 
+from ..provider_process import Provider, Start, said
 from ..servers import PROVISIONER_KEY, Request, ScriptedServer, answer
-from .conftest import Provider, Start
 
 ORCHESTRATOR = "guy@orchestrator.com"
 ALICE_KEY = "of_alice_0123456789"
@@ -138,7 +138,7 @@ class TestAdoption:
         ):
             with pytest.raises(grpc.RpcError) as failure:
                 verb()
-            details = str(failure.value.details())
+            details = said(failure.value)
             assert details.startswith(message)
             assert len(details.splitlines()) == 1
 
@@ -186,7 +186,7 @@ class TestAdoption:
         bob = {"email": "bob@b.com", "internal_email": "bob@orchestrator.com", "existing_api_key": ALICE_KEY}
         with pytest.raises(grpc.RpcError) as failure:
             provider.diff(ALICE_STATE, bob)
-        assert failure.value.details() == (
+        assert said(failure.value) == (
             "existing_api_key is the key of alice@orchestrator.com and cannot become that of bob@orchestrator.com. "
             "Pass the other user's key, or take the argument away."
         )

@@ -16,8 +16,8 @@ from pulumi_openfunnel.dynamic.shard import closed, opened
 from pulumi_openfunnel.providers import ProvisionedUsersShardProvider
 from pulumi_openfunnel.simulator import Accounts
 
+from ..provider_process import Provider, Start
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY, ScriptedServer, answer
-from .conftest import Provider, Start
 
 TEAM = {"roster": "team", "emails": [f"user{n}@customers.com" for n in range(4)]}
 BALANCE = answer(200, {"credits_left": 1})
@@ -42,8 +42,8 @@ class Shard(Provider):
         unknown = {name: value for name, value in values.items() if value == UNKNOWN}
         return super()._props(closed(values) | unknown, provider)
 
-    def _plain(self, struct: Struct) -> dict[str, Any]:
-        values = super()._plain(struct)
+    def _plain(self, struct: Struct, provider: str | None = None) -> dict[str, Any]:
+        values = super()._plain(struct, provider)
         unknown = {name: value for name, value in values.items() if value == UNKNOWN}
         return opened({name: value for name, value in values.items() if name not in unknown}) | unknown
 

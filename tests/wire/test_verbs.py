@@ -10,8 +10,8 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from pulumi_openfunnel.simulator import Account, Accounts, Existing, serve
 
+from ..provider_process import Provider, Start, said
 from ..servers import PROVISIONER_KEY
-from .conftest import Provider, Start
 
 ALICE = {"email": "alice@alice-startup.com", "internal_email": "alice@orchestrator.com"}
 ALICE_STATE = ALICE | {"api_key": "of_alice_0123456789", "key_fingerprint": "0123456789abcdef", "key_status": "active"}
@@ -148,7 +148,7 @@ def test_a_missing_key_warns_once_and_only_where_users_will_be_created(start: St
     ]
     with pytest.raises(grpc.RpcError) as failure:
         provider.create(inputs)
-    assert failure.value.details() == (
+    assert said(failure.value) == (
         "openfunnel:apiKey is not set. Run: pulumi config set --secret openfunnel:apiKey (or set OPENFUNNEL_API_KEY)."
     )
 
@@ -193,7 +193,7 @@ def test_a_failed_create_is_one_line(start: Start) -> None:
         provider.configure(userId="guy@orchestrator.com", apiKey=PROVISIONER_KEY, baseUrl=base_url)
         with pytest.raises(grpc.RpcError) as failure:
             provider.create(ALICE)
-    details = str(failure.value.details())
+    details = said(failure.value)
     assert details.startswith("alice@orchestrator.com: exists already (409)")
     assert len(details.splitlines()) == 1
 
