@@ -20,19 +20,20 @@ help:
 	@echo 'make clean  remove .venv and what the tools left here'
 
 demo: $(VENV)/installed
-	@$(WITH_ENGINE) $(BIN)/python tools/demo.py
+	@$(WITH_ENGINE) $(BIN)/python -m tools.demo
 
 test: check
 	@tools/strace/install
 	$(WITH_ENGINE) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
-	$(WITH_ENGINE) $(BIN)/python tools/faults --short --runs 2
+	$(WITH_ENGINE) $(BIN)/python -m tools.faults --short --runs 2
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --scripts-are-modules tools/engine/install
-	$(BIN)/mypy benchmarks
+	$(BIN)/mypy __main__.py
+	$(BIN)/mypy --no-namespace-packages benchmarks/programs/*.py
 	for example in examples/*/; do $(BIN)/mypy "$$example" || exit 1; done
 	$(BIN)/lint-imports
 
@@ -47,16 +48,16 @@ crash: $(VENV)/installed
 	CRASH_POINTS=all CRASH_EXAMPLES=150 $(BIN)/python -m pytest tests/crash
 
 faults: $(VENV)/installed
-	$(WITH_ENGINE) $(BIN)/python tools/faults $(ARGS)
+	$(WITH_ENGINE) $(BIN)/python -m tools.faults $(ARGS)
 
 bench: $(VENV)/installed
-	$(WITH_ENGINE) $(BIN)/python benchmarks $(ARGS)
+	$(WITH_ENGINE) $(BIN)/python -m benchmarks $(ARGS)
 
 engine:
 	@tools/engine/install
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) venv examples/*/venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed. Run: make PYTHON=python3.x $(MAKECMDGOALS)")'

@@ -17,9 +17,8 @@ from google.protobuf.json_format import MessageToDict
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2, provider_pb2_grpc
 
+from harness import clean_environment
 from pulumi_openfunnel.providers import ProvisionedUserProvider
-
-from .servers import clean_environment
 
 SDK = tuple(int(part) for part in version("pulumi").split(".")[:2])
 FORMATS_ERRORS = (3, 260)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from typing import Any
 
-from ..servers import clean_environment
+from harness import clean_environment
 
 BEGIN = """
 import asyncio

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness import Project
 from pulumi_openfunnel.program.shards import shard_of
 from pulumi_openfunnel.simulator import Accounts
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY
-from .conftest import NewProject, Project
+from .projects import NewProject
 
 ROSTER = """
     import json
