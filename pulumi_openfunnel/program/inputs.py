@@ -45,11 +45,10 @@ class Given:
         plain = {key: None if key in self.late else email for key, email in self._entries.items()}
         return schema.dump(plain if self.by_id else list(plain.values()))
 
-    async def is_secret(self) -> bool | None:
-        """True when an address is a secret; None otherwise."""
-        outputs = [self.whole, *self.late.values()]
-        found = [await output.is_secret() for output in outputs if isinstance(output, pulumi.Output)]
-        return True if any(found) else None
+    @property
+    def outputs(self) -> list[Any]:
+        """What the addresses are made of, where they are outputs."""
+        return list(self.late.values()) if self.whole is None else [self.whole]
 
     @cached_property
     def ids(self) -> Mapping[str, None] | None:
@@ -102,15 +101,28 @@ class ByAddress(dict[str, Any]):
         return key if super().__contains__(key) else addresses.normalize(key)
 
 
+def document(value: Any) -> Any:
+    """A mapping as a document."""
+    if value is None or (isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values())):
+        return schema.dump(value and {str(key): text for key, text in value.items()})
+    return pulumi.Output.from_input(value).apply(schema.dump)
+
+
+async def one_is_secret(values: Iterable[Any]) -> bool | None:
+    """True when one of the outputs among some values is a secret; None otherwise."""
+    found = [await value.is_secret() for value in values if isinstance(value, pulumi.Output)]
+    return True if any(found) else None
+
+
 def missing(roster: str, key: str, ids: Collection[str]) -> str:
-    """The line that says that a roster has no such member, and which ones are near."""
+    """The line that says that a roster has no such member, and which ones of these are near."""
     import difflib
 
     near = difflib.get_close_matches(key, ids, n=3)
     return f"{key} is not in the roster {roster}" + (f"; near: {', '.join(near)}" if near else "")
 
 
-def by_id(given: Given, argument: str, value: Any, ids: Collection[str]) -> dict[str, Any]:
+def by_id(given: Given, argument: str, value: Any, ids: Collection[str], *, hidden: bool = False) -> dict[str, Any]:
     """One of the roster's mappings, by id; of a list, by the address in its one spelling.
 
     Args:
@@ -118,23 +130,26 @@ def by_id(given: Given, argument: str, value: Any, ids: Collection[str]) -> dict
         argument: the mapping's name.
         value: what the program gives.
         ids: those that are in the roster.
+        hidden: whether ids are secret addresses, which no message may show.
 
     Raises:
         pulumi.RunError: naming those that are not in the roster, are there twice and differ, or have no text.
     """
+
+    def named(wrong: Collection[str]) -> str:
+        return f"{len(wrong)} of its addresses" if hidden else wording.names(sorted(wrong))
+
     if not isinstance(value, Mapping):
         raise pulumi.RunError(f"{given.roster}: {argument} is not a mapping by {_key(given)}.")
     found: dict[str, Any] = {}
     for key, text in value.items():
         id_ = given.found(given.id_of(key), ids)
         if text is not None and found.setdefault(id_, text) != text:
-            raise pulumi.RunError(f"{given.roster}: {argument} names {id_} twice, and differently.")
-    strange = sorted(found.keys() - set(ids))
-    if strange:
-        raise pulumi.RunError(f"{given.roster}: {argument} names {wording.names(strange)}, not in emails.")
-    textless = sorted(id_ for id_, text in found.items() if not isinstance(text, str))
-    if textless:
-        raise pulumi.RunError(f"{given.roster}: {argument} gives {wording.names(textless)} something that is not text.")
+            raise pulumi.RunError(f"{given.roster}: {argument} names {named([id_])} twice, and differently.")
+    if strange := found.keys() - set(ids):
+        raise pulumi.RunError(f"{given.roster}: {argument} names {named(strange)}, not in emails.")
+    if textless := [id_ for id_, text in found.items() if not isinstance(text, str)]:
+        raise pulumi.RunError(f"{given.roster}: {argument} gives {named(textless)} something that is not text.")
     return found
 
 
