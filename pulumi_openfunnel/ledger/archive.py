@@ -1,0 +1,114 @@
+"""The documents of one store: read, written, and changed so that no other writer's change is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from .codec import decode, encode
+from .documents import Stored
+from .store import Conflict, Store
+
+D = TypeVar("D", bound=Stored)
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Seen(Generic[D]):
+    """A document as it was read or written.
+
+    Attributes:
+        document: what it says.
+        version: what a write over it has to name.
+        written: when it was written, in seconds, by the store's clock; 0.0 of one that was just written.
+    """
+
+    document: D
+    version: str
+    written: float = 0.0
+
+
+class Archive:
+    """Documents in a store. Safe to share between threads.
+
+    Args:
+        store: where they lie.
+        fresh: makes ids that nobody else makes.
+
+    Attributes:
+        place: the ledger, as messages name it.
+    """
+
+    def __init__(self, store: Store, fresh: Callable[[], str]) -> None:
+        self.store = store
+        self.fresh = fresh
+        self.place = store.place
+
+    def read(self, kind: type[D], name: str) -> Seen[D] | None:
+        """A document; None when there is none."""
+        found = self.store.get(name)
+        if found is None:
+            return None
+        return Seen(decode(kind, name, found.body, self.place), found.version, found.written)
+
+    def read_many(self, kind: type[D], names: Iterable[str]) -> dict[str, Seen[D]]:
+        """Those of the documents that are there, by name."""
+        wanted = list(dict.fromkeys(names))
+        found = self.store.get_many(wanted) if wanted else {}
+        return {
+            name: Seen(decode(kind, name, one.body, self.place), one.version, one.written)
+            for name, one in found.items()
+        }
+
+    def write(self, document: D, over: str | None) -> Seen[D]:
+        """Write a document, with a fresh nonce.
+
+        A conflict is believed only after a read: a write whose reply was lost looks like one.
+
+        Args:
+            document: what to write.
+            over: the version that was read; None where there was none.
+
+        Raises:
+            Conflict: when another writer was faster.
+        """
+        document = replace(document, nonce=self.fresh())
+        body = encode(document)
+        try:
+            if over is None:
+                version = self.store.put_new(document.name, body)
+            else:
+                version = self.store.put_over(document.name, body, over)
+        except Conflict:
+            found = self.store.get(document.name)
+            if found is None or found.body != body:
+                raise
+            version = found.version
+        return Seen(document, version)
+
+    def change(self, blank: D, decide: Callable[[D], D | R], seen: Seen[D] | None = None) -> D | R:
+        """Change a document as it is now; when another writer is faster, as it is then.
+
+        Args:
+            blank: what is changed where there is none yet; its name is the document's.
+            decide: the changed document, the same one when there is nothing to change, or why not.
+            seen: the document, if it was just read.
+
+        Returns:
+            What was decided: the document that lies there now, or why not.
+        """
+        seen = seen or self.read(type(blank), blank.name)
+        while True:
+            before = seen.document if seen is not None else blank
+            decided = decide(before)
+            if decided is before or not isinstance(decided, type(blank)):
+                return decided
+            try:
+                return self.write(decided, seen.version if seen is not None else None).document
+            except Conflict:
+                seen = self.read(type(blank), blank.name)
+
+    def remove(self, name: str) -> None:
+        """Remove a document for good."""
+        self.store.remove(name)
