@@ -14,7 +14,7 @@ from . import changes
 from .archive import Seen
 from .base import Again, give_up
 from .departures import Departures
-from .documents import Attempt, Identity, State, User
+from .documents import Answer, Attempt, Identity, State, User
 from .sealing import Seal
 from .store import Conflict
 from .turns import Asked, Busy, Holds, Nothing, Taken

@@ -1,0 +1,119 @@
+"""Processes that stop before each call that leaves them, so that a search can let them go on in any order.
+
+The code that runs is the product's own, as it is: a greenlet gives up control within a call of the store, of the
+owners or of the API, and goes on with what that call returns or raises. What a process does next rests on what it
+heard alone, so each of its states is run once, and remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from greenlet import getcurrent, greenlet
+
+DONE = "done"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a process is about to do.
+
+    Attributes:
+        call: such as ``"put_new"``, ``"send"`` or ``"done"``.
+        args: what with.
+    """
+
+    call: str
+    args: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Raises:
+    """An outcome of a step that is an exception, which is made anew each time."""
+
+    make: Callable[[], Exception]
+
+
+class Mind(Protocol):
+    """What a process knows beside its place in its script."""
+
+    def state(self) -> Hashable:
+        """All of it."""
+
+
+class Process:
+    """What a script works with.
+
+    Attributes:
+        name: tells processes apart.
+        mind: what it knows beside its place in its script.
+    """
+
+    def __init__(self, name: str, mind: Mind) -> None:
+        self.name = name
+        self.mind = mind
+        self.heard: tuple[Any, ...] = ()
+        self.place: tuple[Any, ...] = ()
+
+    def at(self, *place: Any) -> None:
+        """Say all that the script knows, so that states that differ only in how they came about are one."""
+        self.place, self.heard = place, ()
+
+
+@dataclass(eq=False)
+class Node:
+    """One state of a process. It is compared by identity, because each state is there once.
+
+    Attributes:
+        step: what it is about to do.
+        history: what its steps gave, one way to get here.
+        mind: what it knows beside its place in its script.
+        after: the states after it, by what its step gives.
+    """
+
+    step: Step
+    history: tuple[Any, ...]
+    mind: Any
+    after: dict[Any, Node] = field(default_factory=dict)
+
+
+class Automaton:
+    """A script as the states that it can be in.
+
+    Args:
+        name: the process's.
+        script: what it does.
+        mind: makes what it knows at its start.
+    """
+
+    def __init__(self, name: str, script: Callable[[Any], object], mind: Callable[[str], Any]) -> None:
+        self._name = name
+        self._script = script
+        self._mind = mind
+        self._nodes: dict[Hashable, Node] = {}
+        self.start = self._run(())
+
+    def after(self, node: Node, outcome: Hashable) -> Node:
+        """The state after a step gave something."""
+        found = node.after.get(outcome)
+        if found is None:
+            found = node.after[outcome] = self._run((*node.history, outcome))
+        return found
+
+    def _run(self, history: tuple[Any, ...]) -> Node:
+        process = Process(self._name, self._mind(self._name))
+        running = greenlet(lambda: Step(DONE, (self._script(process),)))
+        step: Step = running.switch()
+        for outcome in history:
+            process.heard = (*process.heard, outcome)
+            step = running.throw(outcome.make()) if isinstance(outcome, Raises) else running.switch(outcome)
+        mind = process.mind.state()
+        state = step, process.place, process.heard, mind
+        return self._nodes.setdefault(state, Node(step, history, mind))
+
+
+def take(call: str, *args: Any) -> Any:
+    """Within a script: stop before a call, and return what it gives."""
+    return getcurrent().parent.switch(Step(call, args))
