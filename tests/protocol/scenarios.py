@@ -10,10 +10,10 @@ from pulumi_openfunnel.ledger.changes import died
 from pulumi_openfunnel.ledger.documents import Answer, Attempt, Claim, Identity, State, Stored, User, key_name
 from pulumi_openfunnel.ledger.rules import Ledger
 
-from .scripts import EXISTS, LOST, PROBABLY, TAKEN, adopt, create
+from .scripts import adopt, create
 from .search import Found, search
 from .stepping import Automaton
-from .world import Budget, Memory, PlainSeal, Script, SteppedOwners, World, Wrong
+from .world import EXISTS, LOST, PROBABLY, TAKEN, Budget, Memory, PlainSeal, Script, SteppedOwners, World, Wrong
 
 ALICE = Identity("https://api.openfunnel.dev", "guy@orchestrator.com", "alice@orchestrator.com", "alice@startup.com")
 ALSO_ALICE = replace(ALICE, email="alice@other.com")
@@ -29,14 +29,14 @@ class Scenario:
     Attributes:
         scripts: what each process does.
         afterwards: what is tried then.
-        judge: raises Wrong, given what came of that.
+        judge: raises Wrong, given the world before and after, and what came of that.
         documents: what lies in the store.
         keys: users that exist, with their keys.
     """
 
     scripts: Sequence[Script]
     afterwards: Sequence[Script]
-    judge: Callable[[World, list[object]], None]
+    judge: Callable[[World, World, list[object]], None]
     documents: Sequence[Stored] = ()
     keys: tuple[tuple[str, str], ...] = ()
 
@@ -59,7 +59,8 @@ class Scenario:
 
         def finale(world: World) -> None:
             self._hold_before(world)
-            self.judge(world, [world.then(name, automaton) for name, automaton in then.items()])
+            after = world.copy()
+            self.judge(world, after, [after.then(name, automaton) for name, automaton in then.items()])
 
         return search(start, finale, most)
 
@@ -77,9 +78,11 @@ def wanted(identities: Sequence[Identity]) -> Scenario:
     """Each end user is wanted by a process, and once more afterwards."""
     once = list(dict.fromkeys(identities))
 
-    def judge(world: World, results: list[object]) -> None:
+    def judge(before: World, after: World, results: list[object]) -> None:
+        if after.needless != before.needless:
+            raise Wrong("a user was asked for although its key was kept")
         for identity, result in zip(once, results, strict=True):
-            _judge_wanted(world, identity, result)
+            _judge_wanted(before, after, identity, result)
         for email in {identity.internal_email for identity in once}:
             came = [one for identity, one in zip(once, results, strict=True) if identity.internal_email == email]
             if all(result == TAKEN for result in came):
@@ -88,23 +91,19 @@ def wanted(identities: Sequence[Identity]) -> Scenario:
     return Scenario([create(one) for one in identities], [create(one) for one in once], judge)
 
 
-def _judge_wanted(world: World, identity: Identity, result: object) -> None:
-    """A live key that was kept before comes back, without a request."""
-    key = world.keys.get(identity.internal_email)
-    made = world.made.get(identity.internal_email, 0)
-    if (identity.email, str(key)) in world.kept and world.handed.get(str(key), identity.email) == identity.email:
-        if result != key:
-            raise Wrong(f"{key} of {identity.email} was kept and is lost: {result}")
-        if world.needless.get(identity.internal_email, 0) > world.excused.get(identity.internal_email, 0):
-            raise Wrong(f"{identity.internal_email} was asked for although {key} was kept")
-    elif result not in (key, TAKEN, EXISTS, PROBABLY):
-        raise Wrong(f"{identity.email} got {result} ({made} made)")
+def _judge_wanted(before: World, after: World, identity: Identity, result: object) -> None:
+    """A live key that was kept before comes back."""
+    key = before.keys.get(identity.internal_email)
+    if (identity.email, str(key)) in before.kept and result != key:
+        raise Wrong(f"{key} of {identity.email} was kept and is lost: {result}")
+    if result not in (after.keys.get(identity.internal_email), TAKEN, EXISTS, PROBABLY):
+        raise Wrong(f"{identity.email} got {result}")
 
 
 def answered_alike(identities: Sequence[Identity]) -> Scenario:
     """The API answers all of several end users with the same key: one of them gets it, then and afterwards."""
 
-    def judge(world: World, results: list[object]) -> None:
+    def judge(_before: World, _after: World, results: list[object]) -> None:
         if sum(result not in (TAKEN, LOST) for result in results) != 1:
             raise Wrong(f"one key, and this is what they got: {results}")
 
@@ -116,7 +115,7 @@ def adopted(identities: Sequence[Identity], documents: Sequence[Stored] = ()) ->
     """Each end user is given the same key, and once more afterwards: exactly one of them gets it."""
     scripts = [adopt(one, KEY) for one in identities]
 
-    def judge(world: World, results: list[object]) -> None:
+    def judge(_before: World, _after: World, results: list[object]) -> None:
         if results.count(KEY) != 1:
             raise Wrong(f"the key was handed to {results.count(KEY)} of its end users: {results}")
 
@@ -126,8 +125,7 @@ def adopted(identities: Sequence[Identity], documents: Sequence[Stored] = ()) ->
 def moved() -> Scenario:
     """A user moves to another address of its end user, while it is wanted under that address."""
 
-    def judge(world: World, results: list[object]) -> None:
-        del world
+    def judge(_before: World, _after: World, results: list[object]) -> None:
         if results[1:] != [KEY, KEY]:
             raise Wrong(f"the user that moved does not get its key: {results}")
 
@@ -163,7 +161,7 @@ def issued(identity: Identity, key: str = KEY) -> list[Stored]:
             attempts=(attempt("a1", identity),),
         ),
         answer("a1", identity, key),
-        Claim(name=key_name(key), fingerprint="", holders=((identity.name, "a1"),)),
+        Claim(name=key_name(key), fingerprint=identity.email, holders=((identity.name, "a1"),)),
     ]
 
 

@@ -8,11 +8,9 @@ from pulumi_openfunnel.ledger.documents import Identity, key_name
 from pulumi_openfunnel.ledger.turns import Asked, Busy, Holds, Taken
 
 from .stepping import take
-from .world import NO_ANSWER, PlainSeal, Process, Script, hand, works
+from .world import EXISTS, LOST, NO_ANSWER, NO_LEDGER, PROBABLY, TAKEN, PlainSeal, Process, Script, hand, works
 
 REQUESTS = 2  # for one attempt: the first and one repetition
-
-TAKEN, EXISTS, PROBABLY, LOST, NO_LEDGER = "another end user's", "exists", "probably ours", "lost", "no ledger"
 
 _AGAIN = "again"
 
@@ -91,7 +89,7 @@ def _ask(process: Process, asked: Asked) -> str:
             if not _may_send(process, asked):
                 _leave(process, asked, lost=lost)
                 return _AGAIN
-            key = take("send", asked.identity.internal_email)
+            key = take("send", asked.identity.internal_email, process.name)
             if key is None:
                 return _exists(process, asked, lost=lost)
             if key != NO_ANSWER:

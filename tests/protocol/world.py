@@ -26,6 +26,9 @@ ONE_FOR_ALL = "one key for all"
 
 NO_ANSWER = "no answer"
 
+TAKEN, EXISTS, PROBABLY, LOST, NO_LEDGER = "another end user's", "exists", "probably ours", "lost", "no ledger"
+"""What a process comes to that gets no key."""
+
 Choice = tuple[str, ...]
 Script = Callable[[Process], object]
 
@@ -170,6 +173,7 @@ class World:
         self.made: dict[str, int] = {}
         self.excused: dict[str, int] = {}  # requests more than one, by internal email
         self.needless: dict[str, int] = {}  # requests for users whose live key was on the store
+        self.missed: frozenset[str] = frozenset()  # processes that were told 409 when the key was on the store
         self.kept: frozenset[tuple[str, str]] = frozenset()  # keys whose answer is on the store, with their end users
         self.states: frozenset[str] = frozenset()  # keys that a state alone holds
         self.handed: dict[str, str] = {}  # the end user by key
@@ -193,6 +197,7 @@ class World:
             frozenset(self.documents.items()),
             self.living,
             self.late,
+            self.missed,
             self.kept,
             self.states,
             tuple(frozenset(count.items()) for count in counts),
@@ -288,6 +293,8 @@ class World:
     def _to(self, name: str, node: Node) -> None:
         """Let a process be in a state, and do what nobody can come between."""
         self.nodes[name] = node
+        if node.step.call == DONE and node.step.args[0] in (EXISTS, PROBABLY) and name in self.missed:
+            raise Wrong(f"{name} is told that its user exists, although the key was kept by then")
         if node.step.call in _AT_ONCE:
             self._go_on(name, self._outcome(node, "goes on"))
 
@@ -306,7 +313,7 @@ class World:
             return _CONFLICT
         if how == "dropped":
             self._send(step)
-            (email,) = step.args
+            email, _ = step.args
             self.excused[email] = self.excused.get(email, 0) + 1
             return NO_ANSWER
         result: Hashable = getattr(self, f"_{step.call}")(step)
@@ -346,9 +353,11 @@ class World:
 
     def _send(self, step: Step) -> Hashable:
         """What the API answers: a key; None for 409."""
-        (email,) = step.args
+        email, name = step.args
+        self.missed -= {name}
         if self.is_kept(email):
             self.needless[email] = self.needless.get(email, 0) + 1
+            self.missed |= {name}
         if email in self.keys and self.existing != NEW:
             return None if self.existing == CONFLICT else self.keys[email]
         self.made[email] = self.made.get(email, 0) + 1
