@@ -10,6 +10,7 @@ from pulumi_openfunnel.ledger.changes import died
 from pulumi_openfunnel.ledger.documents import Answer, Attempt, Claim, Identity, State, Stored, User, key_name
 from pulumi_openfunnel.ledger.rules import Ledger
 
+from .decoding import remembered
 from .scripts import adopt, create
 from .search import Found, search
 from .stepping import Automaton
@@ -62,7 +63,8 @@ class Scenario:
             after = world.copy()
             self.judge(world, after, [after.then(name, automaton) for name, automaton in then.items()])
 
-        return search(start, finale, most)
+        with remembered():
+            return search(start, finale, most)
 
     @staticmethod
     def _hold_before(world: World) -> None:

@@ -7,8 +7,8 @@ from pulumi_openfunnel.ledger import changes
 from pulumi_openfunnel.ledger.documents import Identity, key_name
 from pulumi_openfunnel.ledger.turns import Asked, Busy, Holds, Taken
 
-from .stepping import take
-from .world import EXISTS, LOST, NO_ANSWER, NO_LEDGER, PROBABLY, TAKEN, PlainSeal, Process, Script, hand, works
+from .stepping import Process, take
+from .world import EXISTS, LOST, NO_ANSWER, NO_LEDGER, PROBABLY, TAKEN, PlainSeal, Script, hand, works
 
 REQUESTS = 2  # for one attempt: the first and one repetition
 
@@ -103,7 +103,7 @@ def _ask(process: Process, asked: Asked) -> str:
 
 def _may_send(process: Process, asked: Asked) -> bool:
     try:
-        return process.mind.ledger.sending(asked)
+        return bool(process.mind.ledger.sending(asked))
     except LedgerUnusable:
         return False
 
@@ -135,7 +135,7 @@ def _answered(process: Process, asked: Asked, key: str) -> str:
     ledger, identity, kept = process.mind.ledger, asked.identity, True
     process.at("answered", asked, key)
     try:
-        ledger.answered(asked, key.encode(), PlainSeal())  # type: ignore[arg-type]
+        ledger.answered(asked, key.encode(), PlainSeal())
     except LedgerUnusable:
         kept = False
     process.at("claims", asked, key, kept)
@@ -151,7 +151,7 @@ def _answered(process: Process, asked: Asked, key: str) -> str:
 
 def _adopt(process: Process, identity: Identity, key: str, moved_from: str | None) -> str:
     try:
-        refused = process.mind.ledger.adopt(identity, key, key.encode(), PlainSeal(), moved_from)  # type: ignore[arg-type]
+        refused = process.mind.ledger.adopt(identity, key, key.encode(), PlainSeal(), moved_from)
     except LedgerUnusable:
         return NO_LEDGER
     if refused is not None:

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
-from .decoding import remembered
-from .world import Choice, World, Wrong
+from typing_extensions import Self
+
+from .world import Choice, Wrong
 
 Path = tuple["Path", Choice] | None
+
+
+S = TypeVar("S")
+
+
+class State(Protocol):
+    """A state of a world, from which there are ways."""
+
+    @property
+    def state(self) -> Hashable:
+        """All that the future depends on."""
+
+    def copy(self) -> Self:
+        """The same, to go another way from."""
+
+    def choices(self) -> list[Choice]:
+        """The ways from here."""
+
+    def happen(self, choice: Choice) -> None:
+        """Go one of them."""
+
+
+W = TypeVar("W", bound=State)
 
 
 @dataclass(frozen=True)
@@ -26,7 +51,7 @@ class Found:
     wrong: str | None
 
 
-def search(start: Callable[[], World], finale: Callable[[World], None], most: int = 10**9) -> Found:
+def search(start: Callable[[], W], finale: Callable[[W], None], most: int = 10**9) -> Found:
     """Go every way from a state; at each end, let the finale judge it.
 
     Args:
@@ -39,29 +64,27 @@ def search(start: Callable[[], World], finale: Callable[[World], None], most: in
     """
     seen: set[int] = set()
     ends = 0
-    with remembered():
-        waiting: list[tuple[World, Path]] = [(start(), None)]
-        while waiting:
-            world, path = waiting.pop()
-            try:
-                while (state := hash(world.state)) not in seen:
-                    seen.add(state)
-                    if len(seen) > most:
-                        raise AssertionError(f"more than {most} states")
-                    choices = world.choices()
-                    if not choices:
-                        ends += 1
-                        finale(world)
-                        break
-                    for choice in choices[1:]:
-                        other, way = world.copy(), (path, choice)
-                        other.happen(choice)
-                        waiting.append((other, way))
-                    path = (path, choices[0])
-                    world.happen(choices[0])
-            except Wrong as wrong:
-                told = "\n".join(" ".join(choice) for choice in _choices(path))
-                return Found(len(seen), ends, f"{wrong}, after:\n{told}")
+    waiting: list[tuple[W, Path]] = [(start(), None)]
+    while waiting:
+        world, path = waiting.pop()
+        try:
+            if path is not None:
+                world.happen(path[1])
+            while (state := hash(world.state)) not in seen:
+                seen.add(state)
+                if len(seen) > most:
+                    raise AssertionError(f"more than {most} states")
+                choices = world.choices()
+                if not choices:
+                    ends += 1
+                    finale(world)
+                    break
+                waiting += [(world.copy(), (path, choice)) for choice in choices[1:]]
+                path = path, choices[0]
+                world.happen(choices[0])
+        except Wrong as wrong:
+            told = "\n".join(" ".join(choice) for choice in _choices(path))
+            return Found(len(seen), ends, f"{wrong}, after:\n{told}")
     return Found(len(seen), ends, None)
 
 

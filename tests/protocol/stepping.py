@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from greenlet import getcurrent, greenlet
 
@@ -36,22 +36,15 @@ class Raises:
     make: Callable[[], Exception]
 
 
-class Mind(Protocol):
-    """What a process knows beside its place in its script."""
-
-    def state(self) -> Hashable:
-        """All of it."""
-
-
 class Process:
     """What a script works with.
 
     Attributes:
         name: tells processes apart.
-        mind: what it knows beside its place in its script.
+        mind: what it knows beside its place in its script; its ``state()`` is all of that.
     """
 
-    def __init__(self, name: str, mind: Mind) -> None:
+    def __init__(self, name: str, mind: Any) -> None:
         self.name = name
         self.mind = mind
         self.heard: tuple[Any, ...] = ()
@@ -116,4 +109,7 @@ class Automaton:
 
 def take(call: str, *args: Any) -> Any:
     """Within a script: stop before a call, and return what it gives."""
-    return getcurrent().parent.switch(Step(call, args))
+    searching = getcurrent().parent
+    if searching is None:
+        raise AssertionError("no search runs this")
+    return searching.switch(Step(call, args))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from unittest.mock import patch
 
-from pulumi_openfunnel.ledger import archive, base, changes, claims, documents, keys
-from pulumi_openfunnel.ledger.archive import Archive, D, Seen
+from pulumi_openfunnel.ledger import changes, documents
 from pulumi_openfunnel.ledger.base import Again, give_up
 from pulumi_openfunnel.ledger.documents import (
     Answer,
@@ -16,16 +15,17 @@ from pulumi_openfunnel.ledger.documents import (
     Claim,
     Identity,
     State,
-    Stored,
     User,
     fingerprint,
     key_name,
 )
+from pulumi_openfunnel.ledger.leases import Leases
 from pulumi_openfunnel.ledger.rules import Ledger
 from pulumi_openfunnel.ledger.sealing import Seal
 from pulumi_openfunnel.ledger.store import Conflict
 from pulumi_openfunnel.ledger.turns import Asked, Busy, Entry, Holds, Nothing, Taken
 
+from .decoding import encoded
 from .stepping import take
 from .world import SteppedOwners
 
@@ -37,9 +37,7 @@ class OneRow(Ledger):
         made = super().new_attempt(identity, state, run)
         return replace(made, answer=identity.name.partition("/")[2])
 
-    def answered(
-        self, asked: Asked, body: bytes, seal: Seal, *, whole: bool = True, again: Again = give_up
-    ) -> None:
+    def answered(self, asked: Asked, body: bytes, seal: Seal, *, whole: bool = True, again: Again = give_up) -> None:
         del again
         answer = self.new_answer(asked.made.answer, asked.identity, body, seal, whole=whole)
         self.archive.change(answer, lambda before: replace(answer, nonce=before.nonce + "+"))
@@ -91,9 +89,7 @@ class ClaimFirst(Ledger):
         taken = self.take_key(identity, attempt.id, api_key, emails, known=True)
         if taken is None:
             blank = User(name=identity.name)
-            self.archive.change(
-                blank, lambda user: changes.brought(user, identity, attempt, key_name(api_key), None)
-            )
+            self.archive.change(blank, lambda user: changes.brought(user, identity, attempt, key_name(api_key), None))
         return taken
 
 
@@ -158,14 +154,30 @@ class ConflictBelieved(Ledger):
         self, identity: Identity, attempt: str, api_key: str, emails: Iterable[str], *, known: bool
     ) -> Taken | None:
         del known, emails
-        mine = Claim(
-            name=key_name(api_key), fingerprint=fingerprint(api_key), holders=((identity.name, attempt),)
-        )
+        mine = Claim(name=key_name(api_key), fingerprint=fingerprint(api_key), holders=((identity.name, attempt),))
         try:
-            self.archive.store.put_new(mine.name, archive.encode(mine))
+            self.archive.store.put_new(mine.name, encoded(mine))
         except Conflict:
             return Taken(self.user(identity.name))
         return None
+
+
+class RenewsFirst(Leases):
+    """The same of the leases themselves: it renews whatever time went by, and counts from there."""
+
+    def _renew(self) -> None:
+        if self._own is not None:
+            self._over.discard(self._own.document.name.removeprefix("runs/"))
+            before = self._now()
+            self._own, self._renewed = self._archive.write(self._own.document, self._own.version), before
+
+
+class CountsFromTheReply(Leases):
+    """The age of a lease counts from the reply to its renewal, instead of from before it was sent."""
+
+    def _renew(self) -> None:
+        super()._renew()
+        self._renewed = self._now()
 
 
 class WakesAndRenews(SteppedOwners):

@@ -7,7 +7,6 @@ import itertools
 import json
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pulumi_openfunnel.errors import LedgerUnusable
 from pulumi_openfunnel.ledger.documents import MOVED, Answer, Attempt, Identity, Stored, User
@@ -77,8 +76,8 @@ class SteppedStore:
     place = "the ledger"
 
     def get(self, name: str) -> Document | None:
-        found = None if name == MOVED else take("get", name)
-        return None if found is None else Document(*found, 0.0)
+        found: tuple[bytes, str] | None = None if name == MOVED else take("get", name)
+        return None if found is None else Document(found[0], found[1], 0.0)
 
     def get_many(self, names: Sequence[str]) -> dict[str, Document]:
         return {name: Document(body, version, 0.0) for name, body, version in take("get_many", tuple(names))}
@@ -129,7 +128,9 @@ class SteppedOwners:
 class Memory:
     """What a process has in its memory: a ledger of its own, on the world's store."""
 
-    def __init__(self, process: str, ledger: type[Ledger] = Ledger, owners: type[SteppedOwners] = SteppedOwners) -> None:
+    def __init__(
+        self, process: str, ledger: type[Ledger] = Ledger, owners: type[SteppedOwners] = SteppedOwners
+    ) -> None:
         self._process = process
         self._made = 0
         self.owners = owners(process)
@@ -168,7 +169,9 @@ class World:
         self.documents = {one.name: (encoded(one), "0") for one in documents}
         self.written: dict[str, int] = {}
         self.living: frozenset[str] = frozenset()
-        self.late: tuple[tuple[str, bytes, str | None], ...] = ()  # writes that were given up, and are on their way still
+        self.late: tuple[
+            tuple[str, bytes, str | None], ...
+        ] = ()  # writes that were given up, and are on their way still
         self.keys = dict(keys or {})
         self.made: dict[str, int] = {}
         self.excused: dict[str, int] = {}  # requests more than one, by internal email
