@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from ..errors import LedgerUnusable
 from .codec import decode, encode
 from .documents import Stored
 from .store import Conflict, Store
 
 D = TypeVar("D", bound=Stored)
 R = TypeVar("R")
+
+_CHUNK = 200  # documents that are read at once
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,17 @@ class Archive:
             name: Seen(decode(kind, name, one.body, self.place), one.version, one.written)
             for name, one in found.items()
         }
+
+    def read_sound(self, kind: type[D], names: Iterable[str]) -> tuple[dict[str, Seen[D]], list[str]]:
+        """The same of those that can be read; and one line for each that cannot, so that it hides no other."""
+        sound: dict[str, Seen[D]] = {}
+        problems = []
+        for name, one in self.store.get_many(list(names)).items():
+            try:
+                sound[name] = Seen(decode(kind, name, one.body, self.place), one.version, one.written)
+            except LedgerUnusable as error:  # noqa: PERF203 - each is told of
+                problems.append(str(error))
+        return sound, problems
 
     def write(self, document: D, over: str | None) -> Seen[D]:
         """Write a document, with a fresh nonce.
@@ -112,3 +126,9 @@ class Archive:
     def remove(self, name: str) -> None:
         """Remove a document for good."""
         self.store.remove(name)
+
+    def chunks(self, prefix: str) -> Iterator[list[str]]:
+        """The names that begin so, some at a time, so that memory stays flat."""
+        names = sorted(self.store.names(prefix))
+        for start in range(0, len(names), _CHUNK):
+            yield names[start : start + _CHUNK]

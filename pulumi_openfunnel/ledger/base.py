@@ -93,6 +93,10 @@ class Base:
             return True
         return attempt.state is State.OPEN and not self._is_own(attempt.run) and self.owners.lives(attempt.run)
 
+    def is_left(self, attempt: Attempt) -> bool:
+        """Whether an attempt was this process's, and no thread of it is at it any more."""
+        return self._is_own(attempt.run) and attempt.id not in self._mine
+
     def at_it(self, user: User) -> Busy | None:
         """Who is asking for a user, and has no answer yet."""
         opened = [one for one in user.attempts if one.state is State.OPEN]

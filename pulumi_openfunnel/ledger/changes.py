@@ -152,13 +152,19 @@ def resealed(user: User, answers: Mapping[str, str], now: float, email: str | No
 
     Args:
         user: the document.
-        answers: the ids of the new answers, by attempt.
+        answers: the ids of the new answers, by the ids of those whose place they take.
         now: when.
-        email: the new address; those attempts keep the old one whose answer did not open.
+        email: the new address; an attempt whose answer was not sealed anew keeps the old one.
     """
-    for id, answer in answers.items():
-        user = _with(user, id, lambda one, to=answer: replace(one, answer=to, email=email or one.email, changed=now))  # type: ignore[misc]
-    return replace(user, email=email) if email is not None else user
+    attempts = tuple(
+        replace(one, answer=answers[one.answer], email=email or one.email, changed=now)
+        if one.answer in answers
+        else one
+        for one in user.attempts
+    )
+    if email is not None:
+        return replace(user, attempts=attempts, email=email)
+    return replace(user, attempts=attempts) if attempts != user.attempts else user
 
 
 def forgotten(user: User, ids: Collection[str]) -> User:

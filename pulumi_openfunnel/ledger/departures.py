@@ -71,7 +71,7 @@ class Departures(Keys):
             self.archive.change(blank, lambda found: _seen_dead(found, attempt.id, key, now))
         elif user.email == leaving.email:
             copy = self._copy_at_hand(user, attempt, leaving, seals)
-            copies = {attempt.id: copy} if copy is not None else {}
+            copies = {attempt.answer: copy} if copy is not None else {}
             self.archive.change(
                 blank, lambda found: changes.gone(changes.resealed(found, copies, now), attempt.id, now)
             )

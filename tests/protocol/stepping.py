@@ -63,12 +63,14 @@ class Node:
         step: what it is about to do.
         history: what its steps gave, one way to get here.
         mind: what it knows beside its place in its script.
+        waiting: a process in this state that can go on, with its greenlet.
         after: the states after it, by what its step gives.
     """
 
     step: Step
     history: tuple[Any, ...]
     mind: Any
+    waiting: tuple[Process, greenlet] | None
     after: dict[Any, Node] = field(default_factory=dict)
 
 
@@ -92,19 +94,36 @@ class Automaton:
         """The state after a step gave something."""
         found = node.after.get(outcome)
         if found is None:
-            found = node.after[outcome] = self._run((*node.history, outcome))
+            found = node.after[outcome] = self._heard(node, outcome)
         return found
+
+    def _heard(self, node: Node, outcome: Hashable) -> Node:
+        """Let a process hear an outcome; one that waits in that state goes on, else another one is brought there."""
+        history = *node.history, outcome
+        if node.waiting is None:
+            return self._run(history)
+        process, running = node.waiting
+        node.waiting = None
+        return self._node(_go_on(process, running, outcome), history, process, running)
 
     def _run(self, history: tuple[Any, ...]) -> Node:
         process = Process(self._name, self._mind(self._name))
         running = greenlet(lambda: Step(DONE, (self._script(process),)))
         step: Step = running.switch()
         for outcome in history:
-            process.heard = (*process.heard, outcome)
-            step = running.throw(outcome.make()) if isinstance(outcome, Raises) else running.switch(outcome)
+            step = _go_on(process, running, outcome)
+        return self._node(step, history, process, running)
+
+    def _node(self, step: Step, history: tuple[Any, ...], process: Process, running: greenlet) -> Node:
         mind = process.mind.state()
         state = step, process.place, process.heard, mind
-        return self._nodes.setdefault(state, Node(step, history, mind))
+        return self._nodes.setdefault(state, Node(step, history, mind, (process, running)))
+
+
+def _go_on(process: Process, running: greenlet, outcome: Any) -> Step:
+    process.heard = (*process.heard, outcome)
+    step: Step = running.throw(outcome.make()) if isinstance(outcome, Raises) else running.switch(outcome)
+    return step
 
 
 def take(call: str, *args: Any) -> Any:
