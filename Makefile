@@ -6,14 +6,14 @@ BIN := $(VENV)/bin
 WITH_ENGINE := engine="$$(tools/engine/install | tail -n 1)" && test -n "$$engine" && PATH="$$engine:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit crash faults bench engine clean
+.PHONY: help demo test check unit protocol crash faults bench engine clean
 
 help:
 	@echo 'make demo   see a real "pulumi up" create an OpenFunnel user, against a local simulator'
 	@echo 'make test   everything that CI runs: the checks, and the unit, wire and end-to-end tests'
 	@echo 'make check  lint, format, types, layers'
 	@echo 'make unit   the tests that need no engine'
-	@echo 'make crash  the core killed at every system call, all of them; minutes'
+	@echo ''make crash  the core killed at every system call, all of them; minutes'
 	@echo 'make faults a campaign of kills and faults through the real CLI; minutes (ARGS="--seed 7 --runs 40")'
 	@echo 'make bench  the benchmarks; twenty minutes (ARGS=--quick)'
 	@echo 'make clean  remove .venv and what the tools left here'
@@ -37,6 +37,9 @@ check: $(VENV)/installed
 
 unit: $(VENV)/installed
 	$(BIN)/python -m pytest tests/unit tests/wire
+
+protocol: $(VENV)/installed
+	PROTOCOL=deep $(BIN)/python -m pytest tests/protocol
 
 crash: $(VENV)/installed
 	@tools/strace/install

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from .documents import Answer, Run, State, User, answer_name
+from .documents import Answer, Run, State, answer_name
 from .rules import Ledger
 from .turns import Busy
 
@@ -54,14 +54,14 @@ class Waits:
         return over
 
     def _settled(self, looked: list[Busy]) -> list[Busy]:
-        """Those of them whose answer is there, or whose attempt is open no more."""
+        """Those of them whose answer is there, or whose attempt is not open any more."""
         answers = self._ledger.archive.read_many(Answer, [answer_name(one.attempt.answer) for one in looked])
-        users = self._ledger.archive.read_many(User, [one.name for one in looked])
+        users = self._ledger.users(one.name for one in looked)
+        answered = {name for name, seen in answers.items() if seen.document.whole}
         return [
             one
             for one in looked
-            if answer_name(one.attempt.answer) in answers
-            or (user := users.get(one.name)) is None
-            or (found := user.document.attempt(one.attempt.id)) is None
+            if answer_name(one.attempt.answer) in answered
+            or (found := users[one.name].attempt(one.attempt.id) if one.name in users else None) is None
             or found.state is not State.OPEN
         ]

@@ -11,7 +11,7 @@ from pulumi_openfunnel.ledger.documents import Answer, Attempt, Claim, Identity,
 from pulumi_openfunnel.ledger.rules import Ledger
 
 from .decoding import remembered
-from .scripts import adopt, create
+from .scripts import adopt, create, rekey
 from .search import Found, search
 from .stepping import Automaton
 from .world import EXISTS, LOST, PROBABLY, TAKEN, Budget, Memory, PlainSeal, Script, SteppedOwners, World, Wrong
@@ -135,6 +135,18 @@ def moved() -> Scenario:
     scripts = [move, create(ALSO_ALICE)]
     return Scenario(
         scripts, [create(ALSO_ALICE), move, create(ALSO_ALICE)], judge, issued(ALICE), ((ALICE.internal_email, KEY),)
+    )
+
+
+def sealed_anew() -> Scenario:
+    """Answers are sealed under another key while their user is wanted: its key comes back, and no request is made."""
+
+    def judge(_before: World, after: World, results: list[object]) -> None:
+        if results != [KEY] or after.made:
+            raise Wrong(f"the key is lost: {results}")
+
+    return Scenario(
+        [rekey("new"), create(ALICE)], [create(ALICE)], judge, issued(ALICE), ((ALICE.internal_email, KEY),)
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from pulumi_openfunnel.errors import LedgerUnusable
-from pulumi_openfunnel.ledger import changes
+from pulumi_openfunnel.ledger import changes, upkeep
 from pulumi_openfunnel.ledger.documents import Identity, key_name
+from pulumi_openfunnel.ledger.sealing import Seal
 from pulumi_openfunnel.ledger.turns import Asked, Busy, Holds, Taken
 
 from .stepping import Process, take
-from .world import EXISTS, LOST, NO_ANSWER, NO_LEDGER, PROBABLY, TAKEN, PlainSeal, Script, hand, works
+from .world import EXISTS, HALF, LOST, NO_ANSWER, NO_LEDGER, PROBABLY, TAKEN, PlainSeal, Script, hand, works
 
 REQUESTS = 2  # for one attempt: the first and one repetition
 
@@ -33,6 +36,20 @@ def adopt(identity: Identity, key: str, moved_from: str | None = None) -> Script
         result = _adopt(process, identity, key, moved_from)
         process.mind.owners.end()
         return result
+
+    return script
+
+
+def rekey(new: str) -> Script:
+    """Seal every answer anew."""
+
+    def script(process: Process) -> object:
+        try:
+            done = upkeep.rekey(process.mind.ledger, cast("Seal", PlainSeal(new)), [cast("Seal", PlainSeal())])
+        except LedgerUnusable:
+            return NO_LEDGER
+        process.mind.owners.end()
+        return done
 
     return script
 
@@ -82,23 +99,39 @@ def _recall(process: Process, holds: Holds) -> str | None:
 
 def _ask(process: Process, asked: Asked) -> str:
     """Send requests until one is answered; the attempt is left in any case."""
-    ledger, lost = process.mind.ledger, False
+    ledger, lost, mine = process.mind.ledger, False, asked
     try:
         for number in range(REQUESTS):
-            process.at("ask", asked, number, lost)
-            if not _may_send(process, asked):
-                _leave(process, asked, lost=lost)
+            process.at("ask", mine, number, lost)
+            if not _may_send(process, mine):
+                _leave(process, mine, lost=lost)
                 return _AGAIN
-            key = take("send", asked.identity.internal_email, process.name)
-            if key is None:
-                return _exists(process, asked, lost=lost)
-            if key != NO_ANSWER:
-                return _answered(process, asked, key)
+            came = take("send", mine.identity.internal_email, process.name)
+            if came is None:
+                return _exists(process, mine, lost=lost)
+            if came not in (NO_ANSWER, HALF):
+                return _answered(process, mine, came)
             lost = True
-        _leave(process, asked, lost=True)
+            if came == HALF:
+                anew = _cut_off(process, mine)
+                if anew is None:
+                    return _AGAIN
+                mine = anew
+        _leave(process, mine, lost=True)
         return LOST
     finally:
-        ledger.let_go(asked)
+        ledger.let_go(mine)
+
+
+def _cut_off(process: Process, asked: Asked) -> Asked | None:
+    """Half an answer is kept, and takes the attempt's place; the next request has another one."""
+    process.at("cut off", asked)
+    try:
+        process.mind.ledger.answered(asked, b"of_", PlainSeal(), whole=False)
+        anew: Asked | None = process.mind.ledger.anew(asked)
+    except LedgerUnusable:
+        return None
+    return anew
 
 
 def _may_send(process: Process, asked: Asked) -> bool:

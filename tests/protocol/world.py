@@ -23,7 +23,8 @@ CONFLICT, SAME, NEW = "409", "the same key", "a new key"
 ONE_FOR_ALL = "one key for all"
 """An API that is out of its mind: it answers everybody with the same key."""
 
-NO_ANSWER = "no answer"
+NO_ANSWER, HALF = "no answer", "half an answer"
+"""What comes of a request that OpenFunnel answered, and that went wrong on its way back."""
 
 TAKEN, EXISTS, PROBABLY, LOST, NO_LEDGER = "another end user's", "exists", "probably ours", "lost", "no ledger"
 """What a process comes to that gets no key."""
@@ -48,6 +49,7 @@ class Budget:
         lost: writes that are done, and whose reply looks like a conflict.
         failed: writes whose reply is an error: done, not done, or done later.
         dropped: API answers that never come.
+        cut: API answers of which half comes.
     """
 
     crashes: int = 0
@@ -55,12 +57,14 @@ class Budget:
     lost: int = 0
     failed: int = 0
     dropped: int = 0
+    cut: int = 0
 
 
 class PlainSeal:
     """Seals nothing, so that a model can look into answers; opens for the same identity alone."""
 
-    key_id = "plain"
+    def __init__(self, key_id: str = "plain") -> None:
+        self.key_id = key_id
 
     def seal(self, content: bytes, identity: bytes) -> bytes:
         return identity + b"|" + content
@@ -92,7 +96,7 @@ class SteppedStore:
         take("remove", name)
 
     def names(self, prefix: str) -> list[str]:
-        raise NotImplementedError(prefix)
+        return list(take("names", prefix))
 
     def close(self) -> None: ...
 
@@ -250,8 +254,8 @@ class World:
                 if does:
                     yield name, "failed", "done"
                     yield name, "failed", "late"
-        if call == "send" and self.left["dropped"]:
-            yield name, "dropped"
+        if call == "send":
+            yield from ((name, how) for how in ("dropped", "cut") if self.left[how])
 
     def _may_expire(self, run: str) -> bool:
         return not self._is_alive(run) or self.left["stalls"] > 0
@@ -286,7 +290,8 @@ class World:
         found: Attempt | None = user.attempt(busy.attempt.id)
         if busy.run not in self.living or found is None or found.state is not busy.attempt.state:
             return True
-        return f"answers/{busy.attempt.answer}" in self.documents
+        answer = self.documents.get(f"answers/{busy.attempt.answer}")
+        return answer is not None and decoded(Answer, f"answers/{busy.attempt.answer}", answer[0]).whole
 
     # Steps
 
@@ -314,11 +319,10 @@ class World:
         if how == "lost":
             self._put(*step.args[:2])
             return _CONFLICT
-        if how == "dropped":
-            self._send(step)
-            email, _ = step.args
+        if how in ("dropped", "cut"):
+            key, email = self._send(step), step.args[0]
             self.excused[email] = self.excused.get(email, 0) + 1
-            return NO_ANSWER
+            return NO_ANSWER if how == "dropped" or key is None else HALF
         result: Hashable = getattr(self, f"_{step.call}")(step)
         return result
 
@@ -327,6 +331,9 @@ class World:
 
     def _get_many(self, step: Step) -> Hashable:
         return tuple((name, *self.documents[name]) for name in step.args[0] if name in self.documents)
+
+    def _names(self, step: Step) -> Hashable:
+        return tuple(sorted(name for name in self.documents if name.startswith(step.args[0])))
 
     def _put_new(self, step: Step) -> Hashable:
         return self._put(*step.args[:2]) if self._does(step) else _CONFLICT
@@ -391,7 +398,8 @@ class World:
         self.documents[name] = body, str(number)
         if name.startswith("answers/"):
             bound, _, key = decoded(Answer, name, body).sealed.partition(b"|")
-            self.kept |= {(json.loads(bound)[3], key.decode())}
+            if decoded(Answer, name, body).whole:
+                self.kept |= {(json.loads(bound)[3], key.decode())}
         return str(number)
 
     def _land(self, number: int) -> None:
