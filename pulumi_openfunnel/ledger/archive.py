@@ -75,8 +75,8 @@ class Archive:
                 problems.append(str(error))
         return sound, problems
 
-    def write(self, document: D, over: str | None) -> Seen[D]:
-        """Write a document, with a fresh nonce.
+    def offer(self, document: D, over: str | None) -> tuple[bool, Seen[D] | None]:
+        """Write a document, with a fresh nonce, unless another writer was faster.
 
         A conflict is believed only after a read: a write whose reply was lost looks like one.
 
@@ -84,22 +84,33 @@ class Archive:
             document: what to write.
             over: the version that was read; None where there was none.
 
+        Returns:
+            Whether it was written, and what lies there now.
+        """
+        document = replace(document, nonce=self.fresh())
+        name, body = document.name, encode(document)
+        try:
+            version = self.store.put_new(name, body) if over is None else self.store.put_over(name, body, over)
+        except Conflict:
+            found = self.store.get(name)
+        else:
+            return True, Seen(document, version)
+        if found is None:
+            return False, None
+        if found.body == body:
+            return True, Seen(document, found.version)
+        return False, Seen(decode(type(document), name, found.body, self.place), found.version, found.written)
+
+    def write(self, document: D, over: str | None) -> Seen[D]:
+        """The same where nobody else is expected to write.
+
         Raises:
             Conflict: when another writer was faster.
         """
-        document = replace(document, nonce=self.fresh())
-        body = encode(document)
-        try:
-            if over is None:
-                version = self.store.put_new(document.name, body)
-            else:
-                version = self.store.put_over(document.name, body, over)
-        except Conflict:
-            found = self.store.get(document.name)
-            if found is None or found.body != body:
-                raise
-            version = found.version
-        return Seen(document, version)
+        done, seen = self.offer(document, over)
+        if not done or seen is None:
+            raise Conflict(document.name)
+        return seen
 
     def change(self, blank: D, decide: Callable[[D], D | R], seen: Seen[D] | None = None) -> D | R:
         """Change a document as it is now; when another writer is faster, as it is then.
@@ -118,10 +129,9 @@ class Archive:
             decided = decide(before)
             if decided is before or not isinstance(decided, type(blank)):
                 return decided
-            try:
-                return self.write(decided, seen.version if seen is not None else None).document
-            except Conflict:
-                seen = self.read(type(blank), blank.name)
+            done, seen = self.offer(decided, seen.version if seen is not None else None)
+            if done and seen is not None:
+                return seen.document
 
     def remove(self, name: str) -> None:
         """Remove a document for good."""

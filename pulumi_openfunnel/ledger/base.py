@@ -13,7 +13,7 @@ from .archive import Archive
 from .documents import MOVED, Answer, Attempt, Claim, Identity, Moved, State, User, answer_name, fingerprint, key_name
 from .owners import Owners
 from .sealing import Seal
-from .store import Conflict, Store
+from .store import Store
 from .turns import Busy, Entry, Taken
 
 Again = Callable[[float], bool]
@@ -163,11 +163,8 @@ class Base:
             decided = claims.claimed(claim, identity, attempt, tuple(emails), holders)
             if isinstance(decided, Taken):
                 return decided
-            try:
-                self.archive.write(decided, seen.version if seen is not None else None)
-            except Conflict:
-                seen = self.archive.read(Claim, name)
-            else:
+            done, seen = self.archive.offer(decided, seen.version if seen is not None else None)
+            if done:
                 return None
 
     def anothers(self, claim: Claim, identity: Identity, emails: Iterable[str]) -> Taken | None:

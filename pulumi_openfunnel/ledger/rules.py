@@ -56,11 +56,8 @@ class Ledger(Departures):
                 return turn
             made = self.new_attempt(identity, State.OPEN, run)
             opened = changes.opened(user, identity, made, answers)
-            try:
-                self._open(opened, made, seen.version if seen is not None else None)
-            except Conflict:
-                seen = self.archive.read(User, identity.name)
-            else:
+            done, seen = self._offer(opened, made, seen.version if seen is not None else None)
+            if done:
                 return _asked(user, identity, made)
 
     def sending(self, asked: Asked) -> bool:
@@ -164,13 +161,16 @@ class Ledger(Departures):
             opened = changes.turn(user, identity, answers)
         return opened if isinstance(opened, Holds) else None, answers
 
-    def _open(self, user: User, made: Attempt, version: str | None) -> None:
+    def _offer(self, user: User, made: Attempt, over: str | None) -> tuple[bool, Seen[User] | None]:
+        """Write a document with an attempt of this process's, which is at it from just before."""
         self._mine.add(made.id)
+        done = False
         try:
-            self.archive.write(user, version)
-        except BaseException:
-            self._mine.discard(made.id)
-            raise
+            done, seen = self.archive.offer(user, over)
+        finally:
+            if not done:
+                self._mine.discard(made.id)
+        return done, seen
 
 
 def _asked(before: User, identity: Identity, made: Attempt) -> Asked:
