@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -77,7 +78,12 @@ class Base:
         """
         run = self.owners.current()
         if run not in self._begun:
-            self.check_place()
+            try:
+                self.check_place()
+            except LedgerUnusable:
+                with contextlib.suppress(LedgerUnusable):
+                    self.owners.end()  # nobody is to wait for it
+                raise
             self._begun.add(run)
         return run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from . import changes
+from .archive import Seen
 from .base import Again, Base, give_up
 from .documents import Attempt, Claim, Identity, State, User, answer_name, key_name
 from .sealing import Seal
@@ -65,7 +66,8 @@ class Keys(Base):
             None; or who has the user or the key, or is asking for the user: then nothing was changed.
         """
         emails = (identity.email, moved_from or identity.email)
-        before = self.user(identity.name)
+        seen = self.archive.read(User, identity.name)
+        before = seen.document if seen is not None else User(name=identity.name)
         if changes.is_anothers(before, *emails):
             return Taken(before)
         busy = self.at_it(before)
@@ -76,19 +78,19 @@ class Keys(Base):
         if taken is not None or seal is None:
             return taken
         holder = before.attempt(dict(claim.document.holders).get(identity.name, "")) if claim is not None else None
-        return self._bring(identity, api_key, self.copied(identity, body, seal), before, holder, emails)
+        return self._bring(identity, api_key, self.copied(identity, body, seal), seen, holder, emails)
 
     def _bring(  # noqa: PLR0917 - what adopt has found out
         self,
         identity: Identity,
         api_key: str,
         attempt: Attempt,
-        before: User,
+        seen: Seen[User] | None,
         holder: Attempt | None,
         emails: tuple[str, ...],
     ) -> Taken | Busy | None:
         """List an attempt whose answer is kept, in the place of the one that held the same key; then claim the key."""
-        known = {one.id for one in before.attempts}
+        known = {one.id for one in seen.document.attempts} if seen is not None else set()
 
         def decide(user: User) -> User | Taken | Busy:
             opened = [one for one in user.attempts if one.state is State.OPEN and one.id not in known]
@@ -100,7 +102,7 @@ class Keys(Base):
                 user, identity, attempt, key_name(api_key), holder.id if holder is not None else None
             )
 
-        decided = cast("User | Taken | Busy", self.archive.change(User(name=identity.name), decide))
+        decided = cast("User | Taken | Busy", self.archive.change(User(name=identity.name), decide, seen))
         if not isinstance(decided, User):
             self.archive.remove(answer_name(attempt.answer))
             return decided

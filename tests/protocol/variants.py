@@ -8,6 +8,7 @@ from dataclasses import replace
 from unittest.mock import patch
 
 from pulumi_openfunnel.ledger import changes, documents
+from pulumi_openfunnel.ledger.archive import Seen
 from pulumi_openfunnel.ledger.base import Again, give_up
 from pulumi_openfunnel.ledger.documents import (
     Answer,
@@ -81,11 +82,11 @@ class ClaimFirst(Ledger):
         identity: Identity,
         api_key: str,
         attempt: Attempt,
-        before: User,
+        seen: Seen[User] | None,
         holder: Attempt | None,
         emails: tuple[str, ...],
     ) -> Taken | Busy | None:
-        del before, holder
+        del seen, holder
         taken = self.take_key(identity, attempt.id, api_key, emails, known=True)
         if taken is None:
             blank = User(name=identity.name)
