@@ -195,11 +195,10 @@ class Leases:
         Raises:
             LedgerUnusable: when it does not.
         """
-        refused = [self._refuses(own.document, None)]
-        again = self._archive.write(own.document, own.version)
-        refused.append(self._refuses(own.document, own.version))
-        if all(refused):
-            return again
+        if self._refuses(own.document, None):
+            again = self._archive.write(own.document, own.version)
+            if self._refuses(own.document, own.version):
+                return again
         self._archive.remove(own.document.name)
         raise LedgerUnusable(
             self._archive.place,
