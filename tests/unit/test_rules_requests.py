@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -379,3 +380,30 @@ def test_a_ledger_that_moved_answers_for_nobody(machine: Machine, ledger: Ledger
         with pytest.raises(LedgerUnusable, match=said):
             action()
     assert list(machine.store.documents) == [MOVED]
+
+
+def test_users_do_not_wait_for_each_other(machine: Machine) -> None:
+    """Thirty-two users' calls of each kind are in the store at the same time: nothing of the rules serialises them."""
+    together = threading.Barrier(32)
+    failed: list[BaseException] = []
+    ledger = machine.process()
+    ledger.begun()
+
+    def meets(call: Call) -> None:
+        if not call.done and call.method == "put_new":
+            together.wait(30)
+
+    def work(number: int) -> None:
+        try:
+            issued(ledger, replace(ALICE, internal_email=f"u{number}@orchestrator.com"), f"of_{number}")
+        except BaseException as error:  # noqa: BLE001 - told below
+            failed.append(error)
+
+    machine.fails = meets
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert machine.statuses() == ["issued"] * 32
