@@ -138,6 +138,17 @@ def moved() -> Scenario:
     )
 
 
+def brought_again() -> Scenario:
+    """A user's own key is brought once more, while another end user brings it: at no moment is it up for grabs."""
+
+    def judge(_before: World, _after: World, results: list[object]) -> None:
+        if results != [KEY, TAKEN]:
+            raise Wrong(f"the key was its user's before: {results}")
+
+    scripts = [adopt(ALICE, KEY), adopt(BOB, KEY)]
+    return Scenario(scripts, scripts, judge, issued(ALICE), ((ALICE.internal_email, KEY),))
+
+
 def sealed_anew() -> Scenario:
     """Answers are sealed under another key while their user is wanted: its key comes back, and no request is made."""
 

@@ -19,6 +19,7 @@ from .scenarios import (
     Scenario,
     adopted,
     answered_alike,
+    brought_again,
     forgotten,
     moved,
     sealed_anew,
@@ -89,9 +90,11 @@ def test_a_key_that_everybody_is_answered_is_one_end_users(budget: Budget) -> No
 
 
 @pytest.mark.parametrize("budget", BUDGETS, ids=_named)
-@pytest.mark.parametrize("scenario", [moved(), sealed_anew()], ids=["moved", "sealed anew"])
+@pytest.mark.parametrize(
+    "scenario", [moved(), brought_again(), sealed_anew()], ids=["moved", "brought again", "sealed anew"]
+)
 def test_a_key_stays_its_users(scenario: Scenario, budget: Budget) -> None:
-    """A user that moves to another address, or whose answer is sealed anew, gets its key afterwards."""
+    """A user that moves to another address, brings its key again, or whose answer is sealed anew, has its key afterwards."""
     _holds(scenario, CONFLICT, budget)
 
 

@@ -10,13 +10,14 @@ from pulumi_openfunnel.ledger.rules import Ledger
 from . import variants
 from .decoding import remembered
 from .leasing import leasing, nobody_waits
-from .scenarios import ALICE, BOB, EVE, Scenario, adopted, forgotten, moved, stale, wanted
+from .scenarios import ALICE, BOB, EVE, Scenario, adopted, brought_again, forgotten, moved, stale, wanted
 from .search import search
 from .world import CONFLICT, NEW, SAME, Budget
 
 ONE = wanted([ALICE, ALICE])
 ALONE = wanted([ALICE])
 BOTH = "was handed to alice@startup.com and to bob@startup.com"
+BOTH_SO_FAR = "the key was its user's before"
 NEEDLESS = "asked for although its key was kept"
 MISSED = "is told that its user exists, although the key was kept"
 
@@ -27,6 +28,7 @@ MISSED = "is told that its user exists, although the key was kept"
         (variants.OneRow, ONE, NEW, Budget(stalls=1), NEEDLESS),
         (variants.AddressInClaim, moved(), CONFLICT, Budget(crashes=1), MISSED),
         (variants.ClaimFirst, adopted([ALICE, BOB]), CONFLICT, Budget(), BOTH),
+        (variants.AnotherAttempt, brought_again(), CONFLICT, Budget(), BOTH_SO_FAR),
         (variants.OwnClaimAsItIs, adopted([ALICE, BOB], forgotten(ALICE)), CONFLICT, Budget(), BOTH),
         (variants.StaleClaimsTakenBlindly, adopted([ALICE, BOB], stale(EVE)), CONFLICT, Budget(), BOTH),
         (variants.NoSecondLook, ONE, CONFLICT, Budget(stalls=1), MISSED),

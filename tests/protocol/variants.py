@@ -94,6 +94,26 @@ class ClaimFirst(Ledger):
         return taken
 
 
+class AnotherAttempt(Ledger):
+    """A key that is brought again gets another attempt, in place of the one that its claim names."""
+
+    def _bring(
+        self,
+        identity: Identity,
+        api_key: str,
+        attempt: Attempt,
+        seen: Seen[User] | None,
+        holder: Attempt | None,
+        emails: tuple[str, ...],
+    ) -> Taken | Busy | None:
+        def decide(user: User) -> User:
+            listed = changes.brought(user, identity, attempt, key_name(api_key), None)
+            return replace(listed, attempts=tuple(one for one in listed.attempts if one != holder))
+
+        self.archive.change(User(name=identity.name), decide, seen)
+        return self.take_key(identity, attempt.id, api_key, emails, known=True)
+
+
 class OwnClaimAsItIs(Ledger):
     """A claim that names one's own document is left as it is."""
 

@@ -160,6 +160,16 @@ class TestReassigning:
         assert done == {ALICE.internal_email: Outcome.BUSY}
         assert machine.user().email == ALICE.email
 
+    def test_a_late_answer_for_the_old_address_is_not_the_new_ones(self, machine: Machine, ledger: Ledger) -> None:
+        """A run that lapsed and gets its answer after all is refused; the answer has its place, and is not used."""
+        mine = asked(ledger)
+        machine.living.discard(mine.run)
+        reassign(machine.process(), ALICE.email, ALSO_ALICE.email, SEAL, [SEAL])
+        ledger.answered(mine, body(), SEAL)
+        assert isinstance(ledger.claim(mine, USER_KEY), Taken)
+        asked(machine.process(), ALSO_ALICE)
+        assert [row.answer is not None for row in machine.rows()] == [True, False]
+
 
 class TestForgetting:
     """``ledger forget``."""
