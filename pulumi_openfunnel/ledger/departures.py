@@ -57,6 +57,8 @@ class Departures(Keys):
             and user.internal_email == leaving.internal_email
             and (attempt := user.attempt(id)) is not None
         ]
+        if held:
+            self.begun()
         for user, attempt in held:
             self._go(user, attempt, leaving, seals)
         if held or identity is None or not seals:

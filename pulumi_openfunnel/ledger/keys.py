@@ -35,7 +35,7 @@ class Keys(Base):
         emails, known = (entry.identity.email,), isinstance(entry, Kept)
         taken = self.insist(lambda: self.take_key(entry.identity, entry.attempt, api_key, emails, known=known), again)
         if taken is None and isinstance(entry, Kept) and entry.left:
-            self.archive.change(User(name=entry.identity.name), changes.back)
+            self.insist(lambda: self.archive.change(User(name=entry.identity.name), changes.back), again)
         return taken
 
     def doubt(self, entry: Entry, problem: str, again: Again = give_up) -> None:
@@ -65,6 +65,10 @@ class Keys(Base):
         Returns:
             None; or who has the user or the key, or is asking for the user: then nothing was changed.
         """
+        if seal is None:
+            self.check_place()
+        else:
+            self.begun()
         emails = (identity.email, moved_from or identity.email)
         seen = self.archive.read(User, identity.name)
         before = seen.document if seen is not None else User(name=identity.name)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .documents import Answer, Attempt, Identity, User
+from .documents import Answer, Attempt, Identity, User, key_name
+from .sealing import Seal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +53,14 @@ class Kept(Entry):
 
     answer: Answer = field(repr=False)
     left: bool
+
+    def opened(self, at_hand: Iterable[Seal]) -> bytes | None:
+        """The answer's body; None when it was changed, or is sealed under a key that is not at hand."""
+        return opened(self.answer, self.identity, at_hand)
+
+    def is_dead(self, api_key: str) -> bool:
+        """Whether the key is known to work no more."""
+        return key_name(api_key) in self.dead
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,12 @@ class Nothing:
 
     lost_before: bool
     unused: bool
+
+
+def opened(answer: Answer, identity: Identity, at_hand: Iterable[Seal]) -> bytes | None:
+    """An answer's body; None when none of the seals opens it for that identity."""
+    bodies = (seal.open(answer.sealed, identity.bound) for seal in at_hand if seal.key_id == answer.key_id)
+    return next((body for body in bodies if body is not None), None)
 
 
 def kept(user: User, attempt: Attempt, answer: Answer) -> Kept:

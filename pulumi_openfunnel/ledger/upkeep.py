@@ -7,10 +7,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from . import changes
-from .documents import Answer, Attempt, State, User, answer_name
+from .documents import Answer, State, User, answer_name
 from .listing import Row
 from .rules import Ledger
 from .sealing import Seal
+from .turns import opened
 
 
 class Outcome(str, enum.Enum):
@@ -89,7 +90,8 @@ def forget(ledger: Ledger, rows: Sequence[Row], *, lose_keys: bool = False) -> l
         lose_keys: whether to remove what may hold the only copy of a live key as well.
     """
     ledger.begun()
-    done = [(row, _fate(ledger, row, lose_keys=lose_keys)) for row in rows]
+    late = ledger.archive.read_many(Answer, [answer_name(row.attempt.answer) for row in rows if row.answer is None])
+    done = [(row, _fate(ledger, row, late, lose_keys=lose_keys)) for row in rows]
     gone = [row for row, outcome in done if outcome is Outcome.DONE]
     for name in dict.fromkeys(row.name for row in gone):
         ids = {row.attempt.id for row in gone if row.name == name}
@@ -99,10 +101,11 @@ def forget(ledger: Ledger, rows: Sequence[Row], *, lose_keys: bool = False) -> l
     return done
 
 
-def _fate(ledger: Ledger, row: Row, *, lose_keys: bool) -> Outcome:
+def _fate(ledger: Ledger, row: Row, late: Collection[str], *, lose_keys: bool) -> Outcome:
     if row.may_be_busy and ledger.is_busy(row.attempt):
         return Outcome.BUSY
-    return Outcome.HOLDS_KEY if row.may_hold_live_key and not lose_keys else Outcome.DONE
+    holds = row.may_hold_live_key or answer_name(row.attempt.answer) in late
+    return Outcome.HOLDS_KEY if holds and not lose_keys else Outcome.DONE
 
 
 def _reassigned(ledger: Ledger, user: User, email: str, seal: Seal, at_hand: Sequence[Seal]) -> Outcome:
@@ -142,20 +145,13 @@ def _copies(  # noqa: PLR0917 - of one user, both callers give all of it
     copies = {}
     for attempt in user.attempts:
         answer = answers.get(attempt.answer)
-        body = opened(user, attempt, answer, at_hand) if answer is not None else None
+        body = opened(answer, user.identity(attempt), at_hand) if answer is not None else None
         if answer is not None and body is not None:
             identity = replace(user.identity(attempt), email=email or attempt.email)
             copies[attempt.answer] = ledger.archive.fresh()
             copy = ledger.new_answer(copies[attempt.answer], identity, body, seal, whole=answer.whole)
             ledger.archive.write(replace(copy, kept=answer.kept), None)
     return copies
-
-
-def opened(user: User, attempt: Attempt, answer: Answer, at_hand: Collection[Seal]) -> bytes | None:
-    """An answer's body; None when none of the seals opens it."""
-    bound = user.identity(attempt).bound
-    bodies = (seal.open(answer.sealed, bound) for seal in at_hand if seal.key_id == answer.key_id)
-    return next((body for body in bodies if body is not None), None)
 
 
 def _list_copies(ledger: Ledger, user: User, copies: dict[str, str], email: str | None = None) -> Outcome:

@@ -6,7 +6,7 @@ from typing import cast
 
 from pulumi_openfunnel.errors import LedgerUnusable
 from pulumi_openfunnel.ledger import changes, upkeep
-from pulumi_openfunnel.ledger.documents import Identity, key_name
+from pulumi_openfunnel.ledger.documents import Identity
 from pulumi_openfunnel.ledger.sealing import Seal
 from pulumi_openfunnel.ledger.turns import Asked, Busy, Holds, Taken
 
@@ -81,11 +81,11 @@ def _recall(process: Process, holds: Holds) -> str | None:
     try:
         for kept in holds.kept:
             process.at("try", holds, kept)
-            body = PlainSeal().open(kept.answer.sealed, kept.identity.bound)
+            body = kept.opened(cast("list[Seal]", [PlainSeal(), PlainSeal("new")]))
             if body is None:
                 return NO_LEDGER
             key = body.decode()
-            if key_name(key) in kept.dead or not works(key):
+            if kept.is_dead(key) or not works(key):
                 ledger.bury(kept, key, "refused")
             elif ledger.claim(kept, key) is not None:
                 ledger.doubt(kept, changes.SHARED)

@@ -13,8 +13,8 @@ from pulumi_openfunnel.ledger.departures import Leaving
 from pulumi_openfunnel.ledger.documents import Claim, Identity, User, key_name
 from pulumi_openfunnel.ledger.rules import Ledger
 from pulumi_openfunnel.ledger.sealing import Seal
-from pulumi_openfunnel.ledger.turns import Asked, Busy, Holds, Taken
-from pulumi_openfunnel.ledger.upkeep import Outcome, forget, opened, reassign, rekey
+from pulumi_openfunnel.ledger.turns import Asked, Busy, Holds, Taken, opened
+from pulumi_openfunnel.ledger.upkeep import Outcome, forget, reassign, rekey
 
 from .rules import ALICE, Machine, body, key_of
 
@@ -166,7 +166,7 @@ class Rules(RuleBasedStateMachine):
             user = ledger.user(name)
             answers = ledger.answers(user)
             usable = [one for one in user.usable if f"answers/{one.answer}" in answers]
-            keys = [opened(user, one, answers[f"answers/{one.answer}"], self.seals[-1:]) for one in usable]
+            keys = [opened(answers[f"answers/{one.answer}"], user.identity(one), self.seals[-1:]) for one in usable]
             assert user.email == known.email
             assert keys[:1] == ([body(known.key, user.identity(usable[0]))] if known.key is not None else [])
 

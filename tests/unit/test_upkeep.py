@@ -8,13 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from pulumi_openfunnel.errors import LedgerUnusable
+from pulumi_openfunnel.ledger.departures import Leaving
 from pulumi_openfunnel.ledger.documents import MOVED, State
 from pulumi_openfunnel.ledger.listing import listed
 from pulumi_openfunnel.ledger.memory import Call
 from pulumi_openfunnel.ledger.moving import copy
 from pulumi_openfunnel.ledger.rules import Ledger
 from pulumi_openfunnel.ledger.turns import Taken
-from pulumi_openfunnel.ledger.upkeep import Outcome, Rekeyed, forget, opened, reassign, rekey
+from pulumi_openfunnel.ledger.upkeep import Outcome, Rekeyed, forget, reassign, rekey
 
 from ..servers import USER_KEY
 from .rules import (
@@ -125,8 +126,7 @@ class TestSealingAnew:
         assert count >= min(step, 8)
         machine.fails = lambda _call: None
         (kept, *_) = held(machine.process())
-        bodies = [opened(machine.user(), machine.user().attempts[0], kept.answer, [SEAL, NEW_SEAL])]
-        assert bodies == [body()]
+        assert kept.opened([SEAL, NEW_SEAL]) == body()
 
 
 class TestReassigning:
@@ -184,6 +184,13 @@ class TestForgetting:
         assert machine.rows() == rows[1:]
         assert [outcome for _, outcome in forget(ledger, rows[1:], lose_keys=True)] == [Outcome.DONE]
         assert machine.rows() == ()
+
+    def test_an_answer_that_came_meanwhile_is_kept(self, machine: Machine, ledger: Ledger) -> None:
+        """What was listed as asked for, and has its answer by now, may hold a live key."""
+        mine, rows = asked(ledger), machine.rows()
+        ledger.answered(mine, body(), SEAL)
+        machine.living.clear()
+        assert [outcome for _, outcome in forget(machine.process(), rows)] == [Outcome.HOLDS_KEY]
 
     def test_nothing_of_it_is_left(self, machine: Machine, ledger: Ledger) -> None:
         """No address and no answer; its document is emptied, not deleted, and may be anybody's."""
@@ -291,6 +298,8 @@ def test_upkeep_of_a_ledger_that_moved_is_refused(machine: Machine, ledger: Ledg
         lambda moved: reassign(moved, ALICE.email, ALSO_ALICE.email, SEAL, [SEAL]),
         lambda moved: forget(moved, machine.rows(), lose_keys=True),
         lambda moved: moved.adopt(BOB, OTHER_KEY, body(OTHER_KEY, BOB), SEAL),
+        lambda moved: moved.adopt(BOB, OTHER_KEY, body(OTHER_KEY, BOB), None),
+        lambda moved: moved.release(Leaving(ALICE.internal_email, ALICE.email, USER_KEY, body(), revoked=False)),
     ]
     for action in actions:
         with pytest.raises(LedgerUnusable, match="was moved"):
