@@ -10,7 +10,7 @@ from pulumi_openfunnel.ledger.leases import LEASE, Leases
 from pulumi_openfunnel.ledger.store import Conflict, Document
 
 from .stepping import DONE, Automaton, Node, Process, Raises, take
-from .world import Choice, Wrong
+from .terms import Choice, Wrong
 
 PASSES = (6, 35, 61)  # seconds that go by between two steps
 RUN = "owner-1"

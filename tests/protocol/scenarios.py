@@ -12,9 +12,11 @@ from pulumi_openfunnel.ledger.rules import Ledger
 
 from .decoding import remembered
 from .scripts import adopt, create, rekey
+from .seams import Memory, PlainSeal, Script, SteppedOwners
 from .search import Found, search
 from .stepping import Automaton
-from .world import EXISTS, LOST, PROBABLY, TAKEN, Budget, Memory, PlainSeal, Script, SteppedOwners, World, Wrong
+from .terms import EXISTS, LOST, PROBABLY, TAKEN, Budget, Wrong
+from .world import World
 
 ALICE = Identity("https://api.openfunnel.dev", "guy@orchestrator.com", "alice@orchestrator.com", "alice@startup.com")
 ALSO_ALICE = replace(ALICE, email="alice@other.com")

@@ -10,8 +10,9 @@ from pulumi_openfunnel.ledger.documents import Identity
 from pulumi_openfunnel.ledger.sealing import Seal
 from pulumi_openfunnel.ledger.turns import Asked, Busy, Holds, Taken
 
+from .seams import PlainSeal, Script, hand, works
 from .stepping import Process, take
-from .world import EXISTS, HALF, LOST, NO_ANSWER, NO_LEDGER, PROBABLY, TAKEN, PlainSeal, Script, hand, works
+from .terms import EXISTS, HALF, LOST, NO_ANSWER, NO_LEDGER, PROBABLY, TAKEN
 
 REQUESTS = 2  # for one attempt: the first and one repetition
 

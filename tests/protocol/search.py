@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from typing_extensions import Self
 
-from .world import Choice, Wrong
+from .terms import Choice, Wrong
 
 Path = tuple["Path", Choice] | None
 

@@ -27,7 +27,7 @@ from .scenarios import (
     wanted,
 )
 from .search import search
-from .world import CONFLICT, NEW, ONE_FOR_ALL, SAME, Budget
+from .terms import CONFLICT, NEW, ONE_FOR_ALL, SAME, Budget
 
 _DEEP = os.environ.get("PROTOCOL") == "deep"
 

@@ -12,7 +12,7 @@ from .decoding import remembered
 from .leasing import leasing, nobody_waits
 from .scenarios import ALICE, BOB, EVE, Scenario, adopted, brought_again, forgotten, moved, stale, wanted
 from .search import search
-from .world import CONFLICT, NEW, SAME, Budget
+from .terms import CONFLICT, NEW, SAME, Budget
 
 ONE = wanted([ALICE, ALICE])
 ALONE = wanted([ALICE])

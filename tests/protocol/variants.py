@@ -27,8 +27,8 @@ from pulumi_openfunnel.ledger.store import Conflict
 from pulumi_openfunnel.ledger.turns import Asked, Busy, Entry, Holds, Nothing, Taken
 
 from .decoding import encoded
+from .seams import SteppedOwners
 from .stepping import take
-from .world import SteppedOwners
 
 
 class OneRow(Ledger):

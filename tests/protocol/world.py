@@ -3,149 +3,26 @@
 from __future__ import annotations
 
 import copy
-import itertools
 import json
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
 
 from pulumi_openfunnel.errors import LedgerUnusable
-from pulumi_openfunnel.ledger.documents import MOVED, Answer, Attempt, Identity, Stored, User
-from pulumi_openfunnel.ledger.rules import Ledger
-from pulumi_openfunnel.ledger.store import Conflict, Document
+from pulumi_openfunnel.ledger.documents import Answer, Attempt, Stored, User
+from pulumi_openfunnel.ledger.store import Conflict
 from pulumi_openfunnel.ledger.turns import Busy
 
 from .decoding import decoded, encoded
-from .stepping import DONE, Automaton, Node, Process, Raises, Step, take
-
-CONFLICT, SAME, NEW = "409", "the same key", "a new key"
-"""What the API answers for a user that exists."""
-
-ONE_FOR_ALL = "one key for all"
-"""An API that is out of its mind: it answers everybody with the same key."""
-
-NO_ANSWER, HALF = "no answer", "half an answer"
-"""What comes of a request that OpenFunnel answered, and that went wrong on its way back."""
-
-TAKEN, EXISTS, PROBABLY, LOST, NO_LEDGER = "another end user's", "exists", "probably ours", "lost", "no ledger"
-"""What a process comes to that gets no key."""
-
-Choice = tuple[str, ...]
-Script = Callable[[Process], object]
+from .stepping import DONE, Automaton, Node, Raises, Step
+from .terms import CONFLICT, EXISTS, HALF, NEW, NO_ANSWER, ONE_FOR_ALL, PROBABLY, Budget, Choice, Wrong
 
 _AT_ONCE = frozenset({"current", "end", "works", "hand"})  # calls that no other process can come between
 
 
-class Wrong(AssertionError):
-    """What must not be, and is."""
+def _down() -> Exception:
+    return LedgerUnusable("the ledger", "is down", "Wait.", transient=True)
 
 
-@dataclass(frozen=True)
-class Budget:
-    """How often each thing may go wrong on one path.
-
-    Attributes:
-        crashes: processes that die.
-        stalls: leases of living processes that expire.
-        lost: writes that are done, and whose reply looks like a conflict.
-        failed: writes whose reply is an error: done, not done, or done later.
-        dropped: API answers that never come.
-        cut: API answers of which half comes.
-    """
-
-    crashes: int = 0
-    stalls: int = 0
-    lost: int = 0
-    failed: int = 0
-    dropped: int = 0
-    cut: int = 0
-
-
-class PlainSeal:
-    """Seals nothing, so that a model can look into answers; opens for the same identity alone."""
-
-    def __init__(self, key_id: str = "plain") -> None:
-        self.key_id = key_id
-
-    def seal(self, content: bytes, identity: bytes) -> bytes:
-        return identity + b"|" + content
-
-    def open(self, sealed: bytes, identity: bytes) -> bytes | None:
-        bound, _, content = sealed.partition(b"|")
-        return content if bound == identity else None
-
-
-class SteppedStore:
-    """The store as a process sees it: every call for users', answers' and keys' documents is a step."""
-
-    place = "the ledger"
-
-    def get(self, name: str) -> Document | None:
-        found: tuple[bytes, str] | None = None if name == MOVED else take("get", name)
-        return None if found is None else Document(found[0], found[1], 0.0)
-
-    def get_many(self, names: Sequence[str]) -> dict[str, Document]:
-        return {name: Document(body, version, 0.0) for name, body, version in take("get_many", tuple(names))}
-
-    def put_new(self, name: str, body: bytes) -> str:
-        return str(take("put_new", name, body))
-
-    def put_over(self, name: str, body: bytes, version: str) -> str:
-        return str(take("put_over", name, body, version))
-
-    def remove(self, name: str) -> None:
-        take("remove", name)
-
-    def names(self, prefix: str) -> list[str]:
-        return list(take("names", prefix))
-
-    def close(self) -> None: ...
-
-
-class SteppedOwners:
-    """Runs as a process sees them; one whose lease expired is over for ever, as the leases see to."""
-
-    def __init__(self, process: str) -> None:
-        self._process = process
-        self._numbers = itertools.count(1)
-        self.run: str | None = None
-
-    def current(self) -> str:
-        if self.run is None or not take("current", self.run):
-            self.run = f"{self._process}.{next(self._numbers)}"
-            take("current", self.run, "announced")
-        return self.run
-
-    def lives(self, run: str) -> bool:
-        return bool(take("lives", run))
-
-    def confirm(self, run: str) -> bool:
-        return bool(take("confirm", run))
-
-    def others(self) -> list[str]:
-        return []
-
-    def end(self) -> None:
-        if self.run is not None:
-            take("end", self.run)
-
-
-class Memory:
-    """What a process has in its memory: a ledger of its own, on the world's store."""
-
-    def __init__(
-        self, process: str, ledger: type[Ledger] = Ledger, owners: type[SteppedOwners] = SteppedOwners
-    ) -> None:
-        self._process = process
-        self._made = 0
-        self.owners = owners(process)
-        self.ledger = ledger(SteppedStore(), self.owners, self._fresh, lambda: 0.0)
-
-    def state(self) -> Hashable:
-        return self.owners.run, frozenset(self.ledger._mine), self._made
-
-    def _fresh(self) -> str:
-        self._made += 1
-        return f"{self._process}-{self._made}"
+_DOWN, _CONFLICT = Raises(_down), Raises(Conflict)
 
 
 class World:
@@ -355,8 +232,7 @@ class World:
         self.living -= {step.args[0]}
         return None
 
-    def _wait(self, _step: Step) -> Hashable:
-        return None
+    def _wait(self, _step: Step) -> None: ...
 
     def _works(self, step: Step) -> Hashable:
         return step.args[0] in self.keys.values()
@@ -426,20 +302,3 @@ class World:
                 raise Wrong(f"{name} waits for {step.args[0].run}, which is dead")
             self._go_on(name, self._outcome(self.nodes[name], "goes on"))
         return self.nodes.pop(name).step.args[0]
-
-
-def _down() -> Exception:
-    return LedgerUnusable("the ledger", "is down", "Wait.", transient=True)
-
-
-_DOWN, _CONFLICT = Raises(_down), Raises(Conflict)
-
-
-def hand(identity: Identity, key: str, *, in_state_alone: bool = False) -> None:
-    """Within a script: hand a key over."""
-    take("hand", key, identity.email, *(["in its state alone"] if in_state_alone else []))
-
-
-def works(key: str) -> bool:
-    """Within a script: whether the API accepts a key."""
-    return bool(take("works", key))
