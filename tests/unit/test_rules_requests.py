@@ -151,13 +151,14 @@ class TestWhoseTurnItIs:
         other = type(ALICE)(ALICE.base_url, "girl@orchestrator.com", ALICE.internal_email, ALICE.email)
         assert [key_of(kept) for kept in held(machine.process(), other)] == [USER_KEY]
 
-    def test_lost_attempts_do_not_pile_up(self, machine: Machine, ledger: Ledger) -> None:
-        """After a hundred failures the document lists the last few."""
+    @pytest.mark.parametrize(("lost", "most"), [(True, 9), (False, 1)], ids=["lost", "refused"])
+    def test_failures_do_not_pile_up(self, machine: Machine, ledger: Ledger, lost: bool, most: int) -> None:
+        """After a hundred of them the document lists the last few, or the last one."""
         for _ in range(100):
             mine = asked(ledger)
-            ledger.leave(mine, lost=True)
+            ledger.leave(mine, lost=lost)
             ledger.let_go(mine)
-        assert len(machine.user().attempts) <= 9
+        assert len(machine.user().attempts) == most
 
 
 class TestLostAnswers:
