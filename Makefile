@@ -13,6 +13,7 @@ help:
 	@echo 'make test   everything that CI runs: the checks, and the unit, wire and end-to-end tests'
 	@echo 'make check  lint, format, types, layers'
 	@echo 'make unit   the tests that need no engine'
+	@echo 'make protocol  every order of what two processes do with a ledger, with more going wrong; minutes'
 	@echo 'make crash  the core killed at every system call, all of them; minutes'
 	@echo 'make faults a campaign of kills and faults through the real CLI; minutes (ARGS="--seed 7 --runs 40")'
 	@echo 'make bench  the benchmarks; twenty minutes (ARGS=--quick)'
