@@ -57,6 +57,7 @@ class Base:
         self.clock = clock
         self._mine: set[str] = set()  # the attempts that a thread of this process is at
         self._begun: set[str] = set()  # the runs of this process that found the ledger here
+        self._moved: Moved | None = None  # where it is instead
 
     @property
     def place(self) -> str:
@@ -76,6 +77,8 @@ class Base:
         It is announced before it looks whether the ledger was moved, and a move looks for runs once it is announced:
         so one of the two sees the other.
         """
+        if self._moved is not None:
+            raise moved_away(self.place, self._moved)
         run = self.owners.current()
         if run not in self._begun:
             try:
@@ -89,9 +92,10 @@ class Base:
 
     def check_place(self) -> None:
         """Raise LedgerUnusable when the ledger was moved to another place."""
-        moved = self.archive.read(Moved, MOVED)
-        if moved is not None:
-            raise moved_away(self.place, moved.document)
+        seen = self.archive.read(Moved, MOVED)
+        if seen is not None:
+            self._moved = seen.document
+            raise moved_away(self.place, self._moved)
 
     def is_busy(self, attempt: Attempt) -> bool:
         """Whether somebody who lives is at an open attempt."""

@@ -183,6 +183,18 @@ def test_a_ledger_that_moved_answers_for_nobody(machine: Machine, ledger: Ledger
     assert list(machine.store.documents) == [MOVED]
 
 
+def test_a_ledger_that_moved_is_looked_at_once(machine: Machine, ledger: Ledger) -> None:
+    """A thousand users that cannot be asked for cost one look, and leave no run behind."""
+    ledger.archive.write(Moved(name=MOVED, to="s3://b/l", done=True), None)
+    process, calls = machine.process(), []
+    for _ in range(3):
+        with pytest.raises(LedgerUnusable, match="was moved"):
+            process.begin(ALICE)
+        calls.append(len(machine.calls))
+    assert calls[0] == calls[1] == calls[2]
+    assert machine.living == set()
+
+
 def test_users_do_not_wait_for_each_other(machine: Machine) -> None:
     """Thirty-two users' calls of each kind are in the store at the same time: nothing of the rules serialises them."""
     together = threading.Barrier(32)
