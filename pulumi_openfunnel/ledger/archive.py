@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -14,7 +15,10 @@ from .store import Conflict, Store
 D = TypeVar("D", bound=Stored)
 R = TypeVar("R")
 
+T = TypeVar("T")
+
 _CHUNK = 200  # documents that are read at once
+_AT_ONCE = 16  # threads of what changes every document
 
 
 @dataclass(frozen=True)
@@ -142,3 +146,9 @@ class Archive:
         names = sorted(self.store.names(prefix))
         for start in range(0, len(names), _CHUNK):
             yield names[start : start + _CHUNK]
+
+
+def together(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """The work's result for each item, in order, several at once: most of it waits for the store."""
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="openfunnel-ledger") as threads:
+        yield from threads.map(work, items)

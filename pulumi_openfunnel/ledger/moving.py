@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import LedgerUnusable
-from .archive import Archive
+from .archive import Archive, together
 from .base import moved_away
 from .documents import MOVED, Moved
 from .rules import Ledger
@@ -68,12 +68,16 @@ def _copied(source: Archive, target: Archive) -> int:
             target.remove(name)
         for names in source.chunks(kind):
             there = target.store.get_many(names)
-            for name, found in source.store.get_many(names).items():
-                _put(target, name, found.body, there[name].version if name in there else None)
+            puts = [
+                (target, name, found.body, there[name].version if name in there else None)
+                for name, found in source.store.get_many(names).items()
+            ]
+            list(together(_put, puts))
     return len(wanted)
 
 
-def _put(target: Archive, name: str, body: bytes, over: str | None) -> None:
+def _put(put: tuple[Archive, str, bytes, str | None]) -> None:
+    target, name, body, over = put
     try:
         if over is None:
             target.store.put_new(name, body)

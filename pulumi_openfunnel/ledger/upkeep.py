@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from . import changes
+from .archive import together
 from .documents import Answer, State, User, answer_name
 from .listing import Row
 from .rules import Ledger
@@ -47,17 +48,10 @@ def rekey(ledger: Ledger, new: Seal, at_hand: Sequence[Seal]) -> Rekeyed:
         at_hand: what they may be sealed under now.
     """
     ledger.begun()
-    sealed = stuck = busy = 0
-    for user in _users(ledger):
-        found = _answers(ledger, user)
-        old = {id: answer for id, answer in found.items() if answer.key_id != new.key_id}
-        if old and ledger.at_it(user) is not None:
-            busy += 1
-            continue
-        copies = _copies(ledger, user, old, new, at_hand)
-        _list_copies(ledger, user, copies)
-        sealed, stuck = sealed + len(copies), stuck + len(old) - len(copies)
-    return Rekeyed(sealed, stuck, busy)
+    done = [
+        one for users in _users(ledger) for one in together(lambda user: _rekeyed(ledger, user, new, at_hand), users)
+    ]
+    return Rekeyed(sum(one.sealed for one in done), sum(one.stuck for one in done), sum(one.busy for one in done))
 
 
 def reassign(ledger: Ledger, old: str, new: str, seal: Seal, at_hand: Sequence[Seal]) -> dict[str, Outcome]:
@@ -76,7 +70,8 @@ def reassign(ledger: Ledger, old: str, new: str, seal: Seal, at_hand: Sequence[S
     ledger.begun()
     return {
         user.internal_email: _reassigned(ledger, user, new, seal, at_hand)
-        for user in _users(ledger)
+        for users in _users(ledger)
+        for user in users
         if user.binds and user.email == old
     }
 
@@ -108,6 +103,16 @@ def _fate(ledger: Ledger, row: Row, late: Collection[str], *, lose_keys: bool) -
     return Outcome.HOLDS_KEY if holds and not lose_keys else Outcome.DONE
 
 
+def _rekeyed(ledger: Ledger, user: User, new: Seal, at_hand: Sequence[Seal]) -> Rekeyed:
+    found = _answers(ledger, user)
+    old = {id: answer for id, answer in found.items() if answer.key_id != new.key_id}
+    if old and ledger.at_it(user) is not None:
+        return Rekeyed(0, 0, 1)
+    copies = _copies(ledger, user, old, new, at_hand)
+    _list_copies(ledger, user, copies)
+    return Rekeyed(len(copies), len(old) - len(copies), 0)
+
+
 def _reassigned(ledger: Ledger, user: User, email: str, seal: Seal, at_hand: Sequence[Seal]) -> Outcome:
     if ledger.at_it(user) is not None:
         return Outcome.BUSY
@@ -121,9 +126,10 @@ def _reassigned(ledger: Ledger, user: User, email: str, seal: Seal, at_hand: Seq
     return _list_copies(ledger, user, copies, email)
 
 
-def _users(ledger: Ledger) -> Iterator[User]:
+def _users(ledger: Ledger) -> Iterator[list[User]]:
+    """All users' documents, some at a time."""
     for names in ledger.archive.chunks("users/"):
-        yield from ledger.users(names).values()
+        yield list(ledger.users(names).values())
 
 
 def _answers(ledger: Ledger, user: User) -> dict[str, Answer]:

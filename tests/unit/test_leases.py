@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -137,15 +138,26 @@ class TestARun:
         place.machine[2] -= 86400
         assert not leases.confirm(run)
 
-    def test_a_renewal_that_took_too_long_is_none(self, place: Place) -> None:
-        """Its age counts from before it was sent, and its reply must come before the last one's lapse."""
+    @pytest.mark.parametrize(
+        ("took", "later", "lives"),
+        [(LAPSE - RENEWAL + 1, 0, False), (10, LAPSE - 11, True), (10, LAPSE - 9, False)],
+        ids=["too long", "in time", "counted from before"],
+    )
+    def test_a_renewal_counts_from_before_it_was_sent(
+        self, place: Place, took: float, later: float, lives: bool
+    ) -> None:
+        """Its reply must come before the last one's lapse, and the time that it took is part of its age."""
         leases = place.process()
         run = leases.current()
-        place.passes(RENEWAL)
-        place.fails = lambda call: place.passes(LAPSE - RENEWAL + 1) if call.done else None
         leases.tick()
-        place.fails = lambda _call: None
-        assert not leases.confirm(run)
+        place.passes(RENEWAL)
+        place.fails = lambda call: place.passes(took) if call.done and call.method == "put_over" else None
+        leases.tick()
+        place.fails = down(["put_over"])
+        place.passes(later)
+        with contextlib.suppress(LedgerUnusable):
+            leases.confirm(run)
+        assert leases.lives(run) == lives
 
     def test_a_store_that_fails_for_a_moment_ends_nothing(self, place: Place) -> None:
         """A renewal that fails is tried again soon."""
