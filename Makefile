@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WITH_ENGINE := engine="$$(tools/engine/install | tail -n 1)" && test -n "$$engine" && PATH="$$engine:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit canaries crash faults bench engine clean
+.PHONY: help demo test check unit canaries protocol crash faults bench engine clean
 
 help:
 	@echo 'make demo   see a real "pulumi up" create an OpenFunnel user, against a local simulator'
@@ -14,6 +14,7 @@ help:
 	@echo 'make check  lint, format, types, layers'
 	@echo 'make unit   the tests that need no engine'
 	@echo 'make canaries  what leans on internals of Pulumi SDK, with the newest one (or SDK=3.231.0)'
+	@echo 'make protocol  every order of what two processes do with a ledger, with more going wrong; minutes'
 	@echo 'make crash  the core killed at every system call, all of them; minutes'
 	@echo 'make faults a campaign of kills and faults through the real CLI; minutes (ARGS="--seed 7 --runs 40")'
 	@echo 'make bench  the benchmarks; twenty minutes (ARGS=--quick)'
@@ -42,6 +43,9 @@ unit: $(VENV)/installed
 
 canaries:
 	python="$$($(PYTHON) tools/sdk.py $(SDK) | tail -n 1)" && "$$python" -m pytest tests/canary tests/wire
+
+protocol: $(VENV)/installed
+	PROTOCOL=deep $(BIN)/python -m pytest tests/protocol
 
 crash: $(VENV)/installed
 	@tools/strace/install

@@ -81,16 +81,18 @@ class LedgerUnusable(OpenFunnelError):
     """The ledger cannot be read or written.
 
     Attributes:
-        path: its file.
+        path: its file, or the place that it lies at.
         problem: what is wrong with it, as the words behind its name.
         way_out: the sentence that says what to do.
+        transient: whether the same may succeed later, as when a server is down or throttles.
     """
 
-    def __init__(self, path: object, problem: str, way_out: str) -> None:
+    def __init__(self, path: object, problem: str, way_out: str, *, transient: bool = False) -> None:
         super().__init__(f"The ledger {path} {problem}. {way_out}")
         self.path = path
         self.problem = problem
         self.way_out = way_out
+        self.transient = transient
 
 
 class ProvisioningError(OpenFunnelError):
