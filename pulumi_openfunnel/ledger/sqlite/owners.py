@@ -6,8 +6,11 @@ import contextlib
 import fcntl
 import glob
 import os
+import threading
 import uuid
 from pathlib import Path
+
+from . import file
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -43,6 +46,52 @@ class Run:
         """End the run before the process ends."""
         self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
+
+
+class FlockOwners:
+    """The runs at a ledger's file, as :class:`Owners`: each lives as long as its process, however that ends.
+
+    Args:
+        ledger: the ledger's file.
+    """
+
+    def __init__(self, ledger: Path) -> None:
+        self._ledger = ledger
+        self._starting = threading.Lock()
+        self._run: Run | None = None
+
+    def current(self) -> str:
+        """The run of this process, which starts with the first call.
+
+        Raises:
+            LedgerUnusable: when its lock cannot be had.
+        """
+        with self._starting, file.named_problems(self._ledger):
+            if self._run is None:
+                self._run = Run(self._ledger)
+            return self._run.name
+
+    def lives(self, run: str) -> bool:
+        """Whether a run lives."""
+        if self._is_own(run):
+            return True
+        with file.named_problems(lock_file(self._ledger, run)):
+            return lives(self._ledger, run)
+
+    def confirm(self, run: str) -> bool:
+        """Whether a run is this process's: then it lives, and nobody can take its lock."""
+        return self._is_own(run)
+
+    def end(self) -> None:
+        """End this process's run; its file goes with it."""
+        with self._starting, file.named_problems(self._ledger):
+            run, self._run = self._run, None
+            if run is not None:
+                run.end()
+
+    def _is_own(self, run: str) -> bool:
+        with self._starting:
+            return self._run is not None and self._run.name == run
 
 
 def lives(ledger: Path, name: str) -> bool:
