@@ -8,6 +8,7 @@ import glob
 import os
 import threading
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from . import file
@@ -82,6 +83,12 @@ class FlockOwners:
         """Whether a run is this process's: then it lives, and nobody can take its lock."""
         return self._is_own(run)
 
+    def others(self) -> list[str]:
+        """The runs of other processes that live."""
+        with file.named_problems(self._ledger):
+            names = [path.name.rpartition(".run-")[2] for path in _lock_files(self._ledger)]
+            return sorted(name for name in names if not self._is_own(name) and lives(self._ledger, name))
+
     def end(self) -> None:
         """End this process's run; its file goes with it."""
         with self._starting, file.named_problems(self._ledger):
@@ -114,9 +121,13 @@ def lock_file(ledger: Path, name: str) -> Path:
     return ledger.with_name(f"{ledger.name}.run-{name}")
 
 
+def _lock_files(ledger: Path) -> Iterator[Path]:
+    return ledger.parent.glob(f"{glob.escape(ledger.name)}.run-*")
+
+
 def _forget_dead(ledger: Path) -> None:
     """Remove the lock files of dead runs; each is held while it is removed."""
-    for path in ledger.parent.glob(f"{glob.escape(ledger.name)}.run-*"):
+    for path in _lock_files(ledger):
         with contextlib.suppress(OSError):
             descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
