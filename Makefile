@@ -23,6 +23,7 @@ demo: $(VENV)/installed
 
 test: check
 	@tools/strace/install
+	@tools/servers/install >/dev/null
 	$(WITH_ENGINE) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 	$(WITH_ENGINE) $(BIN)/python tools/faults --short --runs 2
 
@@ -31,6 +32,7 @@ check: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --scripts-are-modules tools/engine/install
+	$(BIN)/mypy --scripts-are-modules tools/servers/install
 	$(BIN)/mypy benchmarks
 	for example in examples/*/; do $(BIN)/mypy "$$example" || exit 1; done
 	$(BIN)/lint-imports

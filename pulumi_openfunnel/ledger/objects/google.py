@@ -32,12 +32,12 @@ def google(place: GoogleCloudPlace, client: dict[str, Any], environ: Mapping[str
         config["base_url"] = emulator if "://" in emulator else f"http://{emulator}"
     elif place.universe:
         config["base_url"] = f"https://storage.{place.universe}"
-    if emulator or place.anonymous:
+    if place.anonymous:
         config["skip_signature"] = True
-    else:
-        provider = _provider(place, environ, config)
-        if provider is not None:
-            arguments["credential_provider"] = provider
+        return GCSStore(place.bucket, **arguments)
+    provider = (lambda: _static("emulator")) if emulator else _provider(place, environ, config)
+    if provider is not None:
+        arguments["credential_provider"] = provider
     return GCSStore(place.bucket, **arguments)
 
 

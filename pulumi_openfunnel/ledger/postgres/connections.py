@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Generator
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -34,15 +34,25 @@ class BoundedConnection(psycopg.Connection[Any]):
 
     A timeout of the server's own would be state of the session, which a transaction pooler hands to somebody else, and
     a server that is frozen would not keep it.
+
+    Attributes:
+        answering: the seconds.
     """
+
+    answering: ClassVar[float]
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
         """See psycopg. A connection that was given up is closed: what is under way on it is not known."""
         try:
-            return super().wait(_until(gen, time.monotonic() + _ANSWERING), *args, **kwargs)
+            return super().wait(_until(gen, time.monotonic() + self.answering), *args, **kwargs)
         except Late:
             self.close()
             raise
+
+
+def bounded(patience: float) -> type[BoundedConnection]:
+    """The connections of a caller who has so many seconds."""
+    return type("Bounded", (BoundedConnection,), {"answering": min(_ANSWERING, patience)})
 
 
 def arguments(place: PostgresPlace) -> dict[str, Any]:
@@ -64,18 +74,18 @@ def arguments(place: PostgresPlace) -> dict[str, Any]:
     return {**ours, **given, "autocommit": True, "prepare_threshold": None}
 
 
-def pool(connect: dict[str, Any], patience: float) -> ConnectionPool[BoundedConnection]:
+def pool(kind: type[BoundedConnection], connect: dict[str, Any]) -> ConnectionPool[BoundedConnection]:
     """Connections to share, made when they are needed."""
     logger = logging.getLogger("psycopg.pool")
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())  # not standard error: the calls' errors say the same
     return ConnectionPool(
         kwargs=connect,
-        connection_class=BoundedConnection,
+        connection_class=kind,
         min_size=0,
         max_size=AT_MOST,
         max_idle=_IDLE,
-        timeout=min(_ANSWERING, patience),
+        timeout=kind.answering,
         reconnect_timeout=_CONNECTING,
         open=True,
     )

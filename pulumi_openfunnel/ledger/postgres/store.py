@@ -64,8 +64,9 @@ class PostgresStore:
         self.place = str(place)
         self._patience = patience
         self._connect = self._arguments(place)
+        self._kind = connections.bounded(patience)
         self._is_there = patiently(patience, self._look) or (create and patiently(patience, self._create))
-        self._pool = connections.pool(self._connect, patience)
+        self._pool = connections.pool(self._kind, self._connect)
 
     def get(self, name: str) -> Document | None:
         """See :class:`Store`."""
@@ -123,7 +124,7 @@ class PostgresStore:
     def _alone(self, statement: LiteralString) -> list[Any]:
         """What a statement gives on a connection of its own, which tells why there is none."""
         try:
-            with connections.BoundedConnection.connect(**self._connect) as connection:
+            with self._kind.connect(**self._connect) as connection:
                 return _rows(connection.execute(statement))
         except (errors.DuplicateTable, errors.DuplicateObject, errors.UniqueViolation):
             raise
@@ -162,7 +163,7 @@ class PostgresStore:
     def _no_connection(self) -> LedgerUnusable:
         """Why the pool has none."""
         try:
-            connections.BoundedConnection.connect(**self._connect).close()
+            self._kind.connect(**self._connect).close()
         except psycopg.Error as error:
             return problems.unusable(self.place, error)
         return problems.busy(self.place)
