@@ -104,9 +104,12 @@ def _default() -> FilePlace:
     """The file in the user's state directory, such as ``~/.local/state/pulumi-openfunnel/ledger.db``."""
     import platformdirs
 
-    path = platformdirs.user_state_path("pulumi-openfunnel", appauthor=False) / "ledger.db"
-    if not path.is_absolute():  # no HOME, and no entry for the user
-        raise InvalidSetting(SETTING, f"{SETTING} is not set, and this user has no home directory. {_way_out()}")
+    try:
+        path = platformdirs.user_state_path("pulumi-openfunnel", appauthor=False) / "ledger.db"
+    except RuntimeError:
+        path = None
+    if path is None or not path.is_absolute():  # no HOME, and no entry for the user; older versions take ~ as a name
+        _wrong("is not set, and this user has no home directory")
     return FilePlace(path, default=True)
 
 
@@ -191,11 +194,12 @@ def _postgres(url: SplitResult) -> PostgresPlace:
         _wrong("is not a URL of PostgreSQL; in a password, write @ as %40, / as %2F, : as %3A, ? as %3F", url.scheme)
     query = _Query(url, ())
     query.take("table")  # Pulumi's own
-    options = urlencode(query.rest(), quote_via=quote)
-    name = f"postgres://{hosts}{url.path}"
-    return PostgresPlace(
-        f"postgresql://{url.netloc}{url.path}" + (f"?{options}" if options else ""), name, _is_local(hosts)
-    )
+    rest = query.rest()
+    options = urlencode(rest, quote_via=quote)
+    again = f"postgresql://{url.netloc}{url.path}" + (f"?{options}" if options else "")
+    # libpq takes the parameters in place of the URL's host.
+    local = _is_local(rest.get("hostaddr") or rest.get("host") or hosts)
+    return PostgresPlace(again, f"postgres://{hosts}{url.path}", local)
 
 
 _SCHEMES: dict[str, Callable[[SplitResult], Place]] = {
@@ -208,8 +212,9 @@ _SCHEMES: dict[str, Callable[[SplitResult], Place]] = {
 
 
 def _is_local(hosts: str) -> bool:
-    names = [re.sub(r":[0-9]+$", "", host).strip("[]") for host in hosts.split(",")]
-    return all(name in ("", "localhost", "::1") or re.fullmatch(r"127(\.[0-9]{1,3}){3}", name) for name in names)
+    """Whether all of the hosts are this machine, or a socket on it."""
+    names = [re.sub(r"(?<!:):[0-9]+$", "", host).strip("[]") for host in hosts.split(",")]
+    return all(name in ("", "localhost", "::1") or re.fullmatch(r"127(\.[0-9]{1,3}){3}|/.*", name) for name in names)
 
 
 class _Query:
@@ -252,8 +257,11 @@ def _bucket(url: SplitResult) -> tuple[str, str]:
     prefix = unquote(url.path).strip("/")
     if not _BUCKET.fullmatch(url.netloc):
         _wrong(f"does not name a bucket behind {url.scheme}://", url.scheme)
-    if prefix and any(part in ("", ".", "..") for part in prefix.split("/")):
-        _wrong("has a prefix with an empty part, or with . or .. in it", url.scheme)
+    if prefix and (not prefix.isprintable() or any(part in ("", ".", "..") for part in prefix.split("/"))):
+        _wrong(
+            "has a prefix with an empty part, or with . or .. in it, or with a character that is not printable",
+            url.scheme,
+        )
     return url.netloc, prefix
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg
 
+from . import certificates
 from .programs import STARTS, Running, program, start, stop
 
 ADMIN = "admin"
@@ -28,22 +29,31 @@ _SETTINGS = {
     "unix_socket_directories": "",
     "max_connections": "200",
     "fsync": "off",  # nobody pulls the plug here
-    "log_statement": "none",
+    "ssl": "on",
 }
 
 
 class PostgresServer:
     """PostgreSQL on a loopback port, as an unprivileged user, in a directory of its own.
 
+    Args:
+        primary: the server that this one follows, as a read replica.
+
     Attributes:
         port: where it listens; the same after a restart.
+        certificates: of its TLS.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, primary: PostgresServer | None = None) -> None:
         self._user = unprivileged()
         self._home = Path(tempfile.mkdtemp(prefix="pulumi-openfunnel-pg-", dir="/tmp"))
         _give(self._home, self._user)
-        self._initialize()
+        self.certificates = certificates.made(self._home)
+        _give(self.certificates.key, self._user)
+        if primary is None:
+            self._initialize()
+        else:
+            self._copy(primary)
         self._running = self._start(None)
 
     @property
@@ -100,18 +110,21 @@ class PostgresServer:
         secret.write_text(PASSWORD)
         _give(secret, self._user)
         options = ["--no-sync", "--auth=scram-sha-256", f"--username={ADMIN}", f"--pwfile={secret}", "--no-locale"]
-        done = subprocess.run(
-            [program("postgresql", "initdb"), f"--pgdata={self._home / 'data'}", "--encoding=UTF8", *options],
-            user=self._user,
-            cwd="/",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        self._do("initdb", f"--pgdata={self._home / 'data'}", "--encoding=UTF8", *options)
+
+    def _copy(self, primary: PostgresServer) -> None:
+        options = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync", f"--dbname={primary.url(ADMIN)}"]
+        self._do("pg_basebackup", f"--pgdata={self._home / 'data'}", *options)
+
+    def _do(self, name: str, *arguments: str) -> None:
+        """Run one of PostgreSQL's programs."""
+        command = [program("postgresql", name), *arguments]
+        done = subprocess.run(command, user=self._user, cwd="/", capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
     def _start(self, port: int | None) -> Running:
-        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        tls = {"ssl_cert_file": str(self.certificates.certificate), "ssl_key_file": str(self.certificates.key)}
+        settings = [part for name, value in {**_SETTINGS, **tls}.items() for part in ("-c", f"{name}={value}")]
         data = str(self._home / "data")
         running = start(
             lambda chosen: [program("postgresql", "postgres"), "-D", data, "-p", str(chosen), *settings],

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import itertools
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -82,13 +83,15 @@ class HttpProxy:
 
     Args:
         upstream: the server's port.
+        faults: decides what happens.
+        tls: speaks TLS with clients.
 
     Attributes:
-        faults: decides what happens.
+        faults: the same; may be changed at any time.
         exchanges: what came, oldest first.
     """
 
-    def __init__(self, upstream: int, faults: Faults = nothing) -> None:
+    def __init__(self, upstream: int, faults: Faults = nothing, tls: ssl.SSLContext | None = None) -> None:
         self.faults = faults
         self.upstream = upstream
         self.exchanges: list[Exchange] = []
@@ -100,6 +103,8 @@ class HttpProxy:
 
         self._httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._httpd.daemon_threads = True
+        if tls is not None:  # the handshake is the handling thread's
+            self._httpd.socket = tls.wrap_socket(self._httpd.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 

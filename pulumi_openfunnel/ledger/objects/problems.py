@@ -10,6 +10,7 @@ from .reports import Cause, Report
 
 _SETTING = "openfunnel:ledger"
 _AGAIN = "Run pulumi up again once it answers"
+_ANOTHER = "It needs a store that does: AWS, Google Cloud, Azure, or a newer version of this one."
 
 
 class Action(Enum):
@@ -146,7 +147,14 @@ def unusable(place: object, vendor: Vendor, action: Action, report: Report) -> L
     return _by_code(place, vendor, report) or _by_status(place, vendor, action, report)
 
 
-def _unanswered(place: object, vendor: Vendor, cause: Cause | None) -> LedgerUnusable:
+def no_versions(place: object) -> LedgerUnusable:
+    """The error for a store, or for what stands before it, that does not say which version it holds."""
+    return LedgerUnusable(place, "does not answer as a store with conditional writes does", _ANOTHER)
+
+
+def _unanswered(  # noqa: PLR0911 - a table
+    place: object, vendor: Vendor, cause: Cause | None
+) -> LedgerUnusable:
     if cause is Cause.CREDENTIALS:
         return LedgerUnusable(place, "cannot be used: no credentials that work were found", vendor.credentials)
     if cause is Cause.CERTIFICATE:
@@ -154,13 +162,16 @@ def _unanswered(place: object, vendor: Vendor, cause: Cause | None) -> LedgerUnu
         return LedgerUnusable(place, "is behind a certificate that is not trusted, or speaks no TLS", way_out)
     if cause is Cause.REDIRECT:
         return _elsewhere(place, vendor, None)
+    if cause is Cause.FOREIGN:
+        return no_versions(place)
     if cause is Cause.NO_HOST:
         way_out = f"{_AGAIN}, or correct the URL ({_SETTING})."
         return LedgerUnusable(place, "cannot be reached: its host was not found", way_out, transient=True)
     if cause is Cause.TIMEOUT:
         return LedgerUnusable(place, "did not answer in time", f"{_AGAIN}.", transient=True)
+    reason = "the connection failed" if cause is Cause.CONNECTION else "for a reason that is not known"
     way_out = f"{_AGAIN}; behind a proxy, set HTTPS_PROXY."
-    return LedgerUnusable(place, "cannot be reached: the connection failed", way_out, transient=True)
+    return LedgerUnusable(place, f"cannot be reached: {reason}", way_out, transient=True)
 
 
 def _by_code(place: object, vendor: Vendor, report: Report) -> LedgerUnusable | None:  # noqa: PLR0911 - a table
@@ -200,8 +211,7 @@ def _by_status(  # noqa: PLR0911 - a table
     if status in (301, 302, 307, 308):
         return _elsewhere(place, vendor, report.region)
     if status == 501:
-        way_out = "It needs a store that does: AWS, Google Cloud, Azure, or a newer version of this one."
-        return LedgerUnusable(place, "does not take conditional writes", way_out)
+        return LedgerUnusable(place, "does not take conditional writes", _ANOTHER)
     return LedgerUnusable(
         place,
         f"cannot be used: it answered {answered}",

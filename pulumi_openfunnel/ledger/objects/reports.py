@@ -13,14 +13,15 @@ from enum import Enum, auto
 _STATUS = re.compile(r"non-2xx status code: (\d{3})|\(code: (\d{3})\)")
 _CODE = re.compile(r"<Code>([A-Za-z0-9.]{1,60})</Code>")
 _REGION = re.compile(r"<Region>([a-z0-9-]{1,40})</Region>|expecting (?:'|&#39;|&#34;|\")([a-z0-9-]{1,40})")
-_PERFORMED_AT = re.compile(r"Error performing [A-Z]+ https?://([^/?\s]{1,300})")
+_PERFORMED_AT = re.compile(r"Error performing [A-Z]+ https?://(\S{1,2000})")
 _DENIED_ACTION = re.compile(r"\b(kms:[A-Za-z]{1,40})\b")
 _MESSAGE_ENDS = "\n\nDebug source:"
 
 _GIVES_CREDENTIALS = re.compile(
-    r"169\.254\.\d+\.\d+|metadata(\.google\.internal)?|sts\.([a-z0-9-]+\.)?amazonaws\.com(\.cn)?"
+    r"(169\.254\.\d+\.\d+|metadata(\.google\.internal)?|sts\.([a-z0-9-]+\.)?amazonaws\.com(\.cn)?"
     r"|(oauth2|sts|iamcredentials)\.googleapis\.com|accounts\.google\.com"
-    r"|login\.(microsoftonline\.(com|us|de)|chinacloudapi\.cn)"
+    r"|login\.(microsoftonline\.(com|us|de)|chinacloudapi\.cn))(:\d+)?/.*"
+    r"|[^/]+/(latest/(api/token|meta-data/iam)|computeMetadata/|metadata/identity/).*"
 )
 
 
@@ -38,6 +39,8 @@ class Cause(Enum):
     """A redirect to nowhere, as S3 gives for a bucket in another region."""
     CREDENTIALS = auto()
     """None were found, or those that were found could not be used."""
+    FOREIGN = auto()
+    """There was an answer, but not one that such a store gives."""
     UNKNOWN = auto()
 
 
@@ -78,8 +81,8 @@ def read(error: Exception) -> Report:
 
 
 def _asked_for_credentials(said: str) -> bool:
-    host = _first(_PERFORMED_AT, said) or ""
-    return bool(_GIVES_CREDENTIALS.fullmatch(host.partition(":")[0])) or "token request" in said
+    url = _first(_PERFORMED_AT, said) or ""
+    return bool(_GIVES_CREDENTIALS.fullmatch(url)) or "token request" in said
 
 
 def _cause(said: str, source: str) -> Cause:  # noqa: PLR0911 - a table
@@ -93,6 +96,8 @@ def _cause(said: str, source: str) -> Cause:  # noqa: PLR0911 - a table
         return Cause.TIMEOUT
     if "HTTP error" in said or "kind: Http" in source or "HttpError" in source or "reqwest" in source:
         return Cause.CONNECTION
+    if "Unable to extract metadata" in said or "Got invalid" in said:
+        return Cause.FOREIGN
     if "redential" in said or "ExternalAuth" in source:
         return Cause.CREDENTIALS
     return Cause.UNKNOWN

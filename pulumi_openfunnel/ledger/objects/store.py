@@ -11,11 +11,11 @@ from ...places import BucketPlace
 from ..patience import patiently
 from ..store import Conflict, Document
 from .opening import Opened, opened
-from .problems import Action, is_conflict, is_not_there, unusable
+from .problems import Action, is_conflict, is_not_there, no_versions, unusable
 from .reports import Report, read
 
 if TYPE_CHECKING:
-    from obstore import UpdateVersion
+    from obstore import ObjectMeta, PutResult, UpdateVersion
 
 PATIENCE = 20.0  # seconds
 AT_ONCE = 32
@@ -81,12 +81,18 @@ class ObjectStore:
     def _read(self, name: str) -> Document:
         found = self._opened.store.get(name)
         body = bytes(found.bytes())
-        return Document(body[_NONCE:], self._opened.version(found.meta), found.meta["last_modified"].timestamp())
+        return Document(body[_NONCE:], self._version(found.meta), found.meta["last_modified"].timestamp())
 
     def _write(self, name: str, body: bytes, known: UpdateVersion | None) -> str:
         content = f"{uuid.uuid4().hex}\n".encode() + body
         result = self._opened.store.put(name, content, mode="create" if known is None else known, use_multipart=False)
-        return self._opened.version(result)
+        return self._version(result)
+
+    def _version(self, said: ObjectMeta | PutResult) -> str:
+        version = self._opened.version(said)
+        if not version:
+            raise no_versions(self.place)
+        return version
 
     def _list(self, prefix: str) -> list[str]:
         """Object stores list by whole parts of a name."""
