@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -16,13 +14,13 @@ from typing import Protocol, TypeVar
 
 import pytest
 
-import pulumi_openfunnel
 from pulumi_openfunnel.errors import LedgerUnusable
 from pulumi_openfunnel.ledger.patience import patiently
 from pulumi_openfunnel.ledger.store import Conflict, Document, Store
 from pulumi_openfunnel.ledger.stores import store_at
 from pulumi_openfunnel.ledger_urls import parse
 
+from .processes import line, process, tell
 from .proxies import Answer, Cut, Delay, Exchange, Fault, Faults, HttpProxy, LoseReply, TcpProxy, every, nothing
 
 THREADS = 48
@@ -32,12 +30,8 @@ PATIENCE = 40.0  # seconds of trying, where a test wants it to go well
 IMPATIENCE = 2.0  # where it wants it to fail
 BODIES = [b"", b"A", bytes(range(256)), b"\n\x00\xff" * 21845, os.urandom(65536)]
 
-# The package's __init__ would load Pulumi, which these processes do not need.
 _RACER = f"""
-import sys, types
-package = sys.modules["pulumi_openfunnel"] = types.ModuleType("pulumi_openfunnel")
-package.__path__ = {list(pulumi_openfunnel.__path__)!r}
-from pulumi_openfunnel.ledger.patience import patiently
+import sys
 from pulumi_openfunnel.ledger.store import Conflict
 from pulumi_openfunnel.ledger.stores import store_at
 from pulumi_openfunnel.ledger_urls import parse
@@ -303,29 +297,14 @@ class SharedStoreContract(StoreContract):
         rounds = 60
         with contextlib.closing(where.open()) as store, contextlib.ExitStack() as stack:
             store.put_new("users/a", b"0")
-            command = [sys.executable, "-c", _RACER, where.url, "users/a", str(rounds)]
-            racers = [
-                stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
-                for _ in range(2)
-            ]
+            racers = [stack.enter_context(process(_RACER, where.url, "users/a", str(rounds))) for _ in range(2)]
+            assert [line(racer) for racer in racers] == ["ready"] * 2
             for racer in racers:
-                stack.callback(racer.kill)
-                assert racer.stdout is not None
-                assert racer.stdout.readline() == "ready\n"
-            won = [int(racer.communicate("go\n", timeout=ENDS)[0]) for racer in _going(racers)]
-            assert sum(won) == rounds
+                tell(racer)
+            assert sum(int(line(racer)) for racer in racers) == rounds
             found = store.get("users/a")
             assert found is not None
             assert found.body == str(rounds).encode()
-
-
-def _going(racers: Sequence[subprocess.Popen[str]]) -> Sequence[subprocess.Popen[str]]:
-    """Let all of them go before the first one is waited for."""
-    for racer in racers:
-        assert racer.stdin is not None
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    return racers
 
 
 class Proxied(Protocol):
@@ -473,13 +452,18 @@ def _unusable(behind: Proxied, action: Callable[[], object], *, transient: bool)
 
 
 def check_line(error: LedgerUnusable, url: str) -> None:
-    """An error is one line of ours: the place, what is wrong, what to do; nothing of a library's, no secret."""
+    """An error is one line of ours, and nothing of a library's is behind it."""
+    check_words(error, url)
+    assert error.__context__ is None
+    assert error.__cause__ is None
+
+
+def check_words(error: LedgerUnusable, url: str) -> None:
+    """An error is one line: the place, what is wrong, what to do, and no secret."""
     message = str(error)
     assert message.isprintable()
     assert message.startswith(f"The ledger {parse(url)} {error.problem}. {error.way_out}")
     assert message.endswith(".")
     assert len(message) < 400
-    assert error.__context__ is None
-    assert error.__cause__ is None
     for hidden in ("Debug source", "Signature=", "x-amz-date", "<", "Traceback", "&endpoint", "pass-word"):
         assert hidden not in message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from ...places import S3Place
 from .problems import S3
 
 if TYPE_CHECKING:
-    from obstore.store import S3Store
+    from obstore.store import S3Credential, S3Store
 
 _DEFAULT_REGION = "us-east-1"
 _NATIVE = (
@@ -94,7 +95,7 @@ def _session(place: S3Place, environ: Mapping[str, str]) -> Any:
             return None  # a machine of AWS's may give them as well
         raise LedgerUnusable(place, "names an AWS profile or role", "Run: pip install boto3, which reads them.")
     try:
-        return boto3.Session(profile_name=profile, region_name=place.region)
+        return boto3.Session(profile_name=profile, region_name=place.region or environ.get("AWS_REGION"))
     except BotoCoreError:
         pass
     raise LedgerUnusable(place, f'names the AWS profile "{profile}", which is not there', S3.credentials)
@@ -103,13 +104,25 @@ def _session(place: S3Place, environ: Mapping[str, str]) -> Any:
 def _provider(place: S3Place, session: Any) -> Any:
     if session is None:
         return None
-    from obstore.auth.boto3 import Boto3CredentialProvider, StsCredentialProvider
+    from obstore.auth.boto3 import Boto3CredentialProvider
 
     if place.role is not None:
-        return StsCredentialProvider(session, RoleArn=place.role, RoleSessionName="pulumi-openfunnel")
+        role = place.role
+        return lambda: _assumed(session, role)
     if session.get_credentials() is None:
         return None
     return Boto3CredentialProvider(session)
+
+
+def _assumed(session: Any, role: str) -> S3Credential:
+    """What obstore's own provider gives, with a time that obstore takes: it wants UTC itself, not the local zone."""
+    given = session.client("sts").assume_role(RoleArn=role, RoleSessionName="pulumi-openfunnel")["Credentials"]
+    return {
+        "access_key_id": given["AccessKeyId"],
+        "secret_access_key": given["SecretAccessKey"],
+        "token": given["SessionToken"] or None,
+        "expires_at": given["Expiration"].astimezone(dt.timezone.utc),
+    }
 
 
 def _is_address(host: str) -> bool:
