@@ -144,6 +144,17 @@ def test_s3_takes_aws_configuration_files(s3_server: S3Server, monkeypatch: pyte
 
 
 @pytest.mark.usefixtures("profiles")
+def test_variables_come_before_a_named_profile(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with the AWS SDK, AWS_PROFILE does not count where there is a key in the environment; a URL's profile does."""
+    url = s3_server.url(s3_server.bucket())
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3.ACCESS_KEY)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3.SECRET_KEY)
+    _works(url)
+    assert '"nobody"' in _refusal(f"{url}&profile=nobody").problem
+
+
+@pytest.mark.usefixtures("profiles")
 def test_a_profiles_region_is_asked(s3_server: S3Server) -> None:
     """A profile's region is taken where the URL names none."""
     url = s3_server.url(s3_server.bucket()).replace("region=us-east-1&", "profile=acme&")
@@ -154,9 +165,18 @@ def test_a_profiles_region_is_asked(s3_server: S3Server) -> None:
 def test_a_profile_that_is_not_there(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A profile that no file holds is named; where boto3 is missing, that is said."""
     url = f"{s3_server.url(s3_server.bucket())}&profile=nobody"
-    assert _refusal(url).problem == 'names the AWS profile "nobody", which is not there'
+    assert _refusal(url).problem == 'cannot be used: the AWS profile "nobody" is not there, or cannot be read'
     monkeypatch.setitem(sys.modules, "boto3", None)
     assert "pip install boto3" in _refusal(url).way_out
+
+
+def test_aws_configuration_that_cannot_be_read(s3_server: S3Server, profiles: Path) -> None:
+    """A file of AWS's that is damaged is told, and nothing of it is shown."""
+    (profiles / "credentials").write_text("secret secret\n[default")
+    error = _refusal(s3_server.url(s3_server.bucket()))
+    assert error.problem == "cannot be used: the AWS configuration is not there, or cannot be read"
+    (profiles / "credentials").write_text("[default]\naws_access_key_id = secret\n")
+    assert "secret" not in str(_refusal(s3_server.url(s3_server.bucket())))
 
 
 def test_s3_takes_a_role(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

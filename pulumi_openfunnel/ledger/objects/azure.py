@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import LedgerUnusable
 from ...places import AzurePlace
+from ..extras import quiet
 
 if TYPE_CHECKING:
     from obstore.store import AzureStore
@@ -74,4 +75,5 @@ def _provider() -> Any:
         from obstore.auth.azure import AzureCredentialProvider
     except ImportError:
         return None
+    quiet("azure")
     return AzureCredentialProvider()

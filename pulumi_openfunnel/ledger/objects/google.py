@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import LedgerUnusable
 from ...places import GoogleCloudPlace
+from .problems import GOOGLE_CLOUD
 
 if TYPE_CHECKING:
     from obstore.store import GCSCredential, GCSStore
 
+_SCOPES = ["https://www.googleapis.com/auth/devstorage.read_write"]
 _NATIVE = ("service_account", "authorized_user")
 """The kinds of credentials that obstore reads by itself."""
 
@@ -88,13 +90,21 @@ def _kind(place: GoogleCloudPlace, content: str) -> str:
 def _federated(place: GoogleCloudPlace, info: dict[str, Any]) -> Any:
     """Workload identity federation and the like, which Google's own library knows."""
     try:
-        import google.auth as google_auth
+        from google import auth
+        from google.auth import exceptions, identity_pool
         from obstore.auth.google import GoogleCredentialProvider
     except ImportError:
-        google_auth = None
-    if google_auth is None:
+        auth = None
+    if auth is None:
         way_out = "Run: pip install google-auth requests aiohttp."
         raise LedgerUnusable(place, "is to be used with credentials that need Google's library", way_out)
-    scopes = ["https://www.googleapis.com/auth/devstorage.read_write"]
-    credentials, _ = google_auth.load_credentials_from_dict(info, scopes=scopes)
-    return GoogleCredentialProvider(credentials)
+    source = info.get("credential_source") or {}
+    try:
+        if (
+            "file" in source or "url" in source
+        ):  # the general way would also ask Google for the project, over the network
+            return GoogleCredentialProvider(identity_pool.Credentials.from_info(info, scopes=_SCOPES))
+        return GoogleCredentialProvider(auth.load_credentials_from_dict(info, scopes=_SCOPES)[0])
+    except exceptions.GoogleAuthError:
+        pass  # its text holds what it was given
+    raise LedgerUnusable(place, "cannot be used with Google's credentials as they are", GOOGLE_CLOUD.credentials)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import ipaddress
 from collections.abc import Mapping
@@ -80,10 +81,10 @@ def _encryption(place: S3Place) -> dict[str, Any]:
 
 def _session(place: S3Place, environ: Mapping[str, str]) -> Any:
     """A session of boto3's, where the credentials are of a kind that obstore does not find by itself; else None."""
-    profile = place.profile or environ.get("AWS_PROFILE")
+    found = any(environ.get(name) for name in _NATIVE)
+    profile = place.profile or (None if found else environ.get("AWS_PROFILE"))
     wanted = profile is not None or place.role is not None
-    kept = any(Path(environ.get(name) or file).expanduser().exists() for name, file in _FILES.items())
-    if place.anonymous or not (wanted or (kept and not any(environ.get(name) for name in _NATIVE))):
+    if place.anonymous or not (wanted or (_has_files(environ) and not found)):
         return None
     try:
         import boto3
@@ -95,10 +96,20 @@ def _session(place: S3Place, environ: Mapping[str, str]) -> Any:
             return None  # a machine of AWS's may give them as well
         raise LedgerUnusable(place, "names an AWS profile or role", "Run: pip install boto3, which reads them.")
     try:
-        return boto3.Session(profile_name=profile, region_name=place.region or environ.get("AWS_REGION"))
-    except BotoCoreError:
-        pass
-    raise LedgerUnusable(place, f'names the AWS profile "{profile}", which is not there', S3.credentials)
+        session = boto3.Session(profile_name=profile, region_name=place.region or environ.get("AWS_REGION"))
+        session.get_credentials()
+    except BotoCoreError:  # its text may hold a line of a file
+        session = None
+    if session is None:
+        what = f'the AWS profile "{profile}"' if profile else "the AWS configuration"
+        raise LedgerUnusable(place, f"cannot be used: {what} is not there, or cannot be read", S3.credentials)
+    return session
+
+
+def _has_files(environ: Mapping[str, str]) -> bool:
+    with contextlib.suppress(RuntimeError):  # no home directory
+        return any(Path(environ.get(name) or file).expanduser().exists() for name, file in _FILES.items())
+    return False
 
 
 def _provider(place: S3Place, session: Any) -> Any:

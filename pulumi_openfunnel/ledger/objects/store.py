@@ -52,8 +52,13 @@ class ObjectStore:
 
     def get_many(self, names: Sequence[str]) -> dict[str, Document]:
         """See :class:`Store`."""
-        documents = zip(names, self._readers.map(self.get, names), strict=True)
-        return {name: document for name, document in documents if document is not None}
+        asked = {name: self._readers.submit(self.get, name) for name in names}
+        try:
+            documents = {name: future.result() for name, future in asked.items()}
+        finally:
+            for future in asked.values():
+                future.cancel()  # where one failed, the others need not be tried
+        return {name: document for name, document in documents.items() if document is not None}
 
     def put_new(self, name: str, body: bytes) -> str:
         """See :class:`Store`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Generator
@@ -13,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool
 
 from ...places import PostgresPlace
+from ..extras import quiet
 
 AT_MOST = 20
 """Connections of one process."""
@@ -76,9 +76,7 @@ def arguments(place: PostgresPlace) -> dict[str, Any]:
 
 def pool(kind: type[BoundedConnection], connect: dict[str, Any]) -> ConnectionPool[BoundedConnection]:
     """Connections to share, made when they are needed."""
-    logger = logging.getLogger("psycopg.pool")
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())  # not standard error: the calls' errors say the same
+    quiet("psycopg")
     return ConnectionPool(
         kwargs=connect,
         connection_class=kind,
