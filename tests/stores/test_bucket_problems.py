@@ -15,8 +15,8 @@ from pulumi_openfunnel.ledger.store import Conflict, Store
 
 from . import azure, certificates, google, s3
 from .azure import AzureServer
-from .contract import IMPATIENCE, Url, check_line
 from .google import GoogleServer
+from .helpers import IMPATIENCE, Url, check_line
 from .proxies import Answer, Exchange, Fault, HttpProxy, every, nothing
 from .s3 import S3Server
 

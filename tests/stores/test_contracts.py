@@ -10,8 +10,10 @@ import pytest
 
 from . import google
 from .azure import AzureServer
-from .contract import NetworkStoreContract, SharedStoreContract, Url
+from .contract import SharedStoreContract
+from .faults import NetworkStoreContract
 from .google import GoogleServer
+from .helpers import Url
 from .postgres import PostgresServer, pooler
 from .proxies import Cut, Fault, HttpProxy, TcpProxy
 from .s3 import S3Server
@@ -117,7 +119,8 @@ class TestPostgres(NetworkStoreContract):
     @pytest.fixture
     def behind(self, postgres_server: PostgresServer) -> Iterator[Behind]:
         with contextlib.closing(TcpProxy(postgres_server.port)) as proxy:
-            place = Behind(postgres_server.url(postgres_server.user(), port=proxy.port), proxy, postgres_server)
+            url = f"{postgres_server.url(postgres_server.user(), port=proxy.port)}?sslmode=disable"  # to be looked into
+            place = Behind(url, proxy, postgres_server)
             yield place
             place.start()
 

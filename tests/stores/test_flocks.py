@@ -11,7 +11,7 @@ from pulumi_openfunnel.errors import LedgerUnusable
 from pulumi_openfunnel.ledger.owners import Owners
 from pulumi_openfunnel.ledger.sqlite.owners import FlockOwners
 
-from .contract import ENDS, check_words, together
+from .helpers import ENDS, check_words, together
 from .processes import line, process
 
 RUN = """

@@ -22,7 +22,7 @@ from pulumi_openfunnel.places import AzurePlace, GoogleCloudPlace, S3Place
 from ..servers import ScriptedServer, answer
 from . import azure, s3
 from .azure import AzureServer
-from .contract import IMPATIENCE, Url, check_line
+from .helpers import IMPATIENCE, Url, check_line
 from .processes import line, process
 from .proxies import Answer, HttpProxy
 from .s3 import S3Server
