@@ -25,6 +25,7 @@ demo: $(VENV)/installed
 
 test: check
 	@tools/strace/install
+	@tools/servers/install >/dev/null
 	$(WITH_ENGINE) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 	$(WITH_ENGINE) $(BIN)/python -m tools.faults --short --runs 2
 
@@ -35,6 +36,7 @@ check: $(VENV)/installed
 	$(BIN)/mypy --scripts-are-modules tools/engine/install
 	$(BIN)/mypy __main__.py
 	$(BIN)/mypy --no-namespace-packages benchmarks/programs/*.py
+	$(BIN)/mypy --scripts-are-modules tools/servers/install
 	for example in examples/*/; do $(BIN)/mypy "$$example" || exit 1; done
 	$(BIN)/lint-imports
 

@@ -151,7 +151,7 @@ class Commits:
     def _named(self, error: Exception) -> Exception:
         """The error for one thread, in our words where it is SQLite's or the system's."""
         if isinstance(error, LedgerUnusable):
-            return LedgerUnusable(error.path, error.problem, error.way_out)  # each says more of its own
+            return error.again()  # each says more of its own
         return database.named(self._path, error) if isinstance(error, sqlite3.Error | OSError) else error
 
 

@@ -1,22 +1,21 @@
-"""The ledger's file: an SQLite database that is safe to write keys to, or one line that says why it is not."""
+"""The database of the ledger's rows."""
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
 import sqlite3
-import stat
-from collections.abc import Iterator
 from pathlib import Path
 
-from ...errors import LedgerUnusable
+from .file import Schema, check_creatable, named, named_problems, pragma, unusable
+from .file import connect as _connect
+
+__all__ = ["check_creatable", "connect", "named", "named_problems", "unusable"]
 
 APPLICATION_ID = 0x4F464C47  # "OFLG"
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT = 30.0  # seconds to wait for another process's write
 
-_SCHEMA = f"""
+_pragma = pragma
+_TABLE = """
 CREATE TABLE users (
     id INTEGER PRIMARY KEY,
     base_url TEXT NOT NULL,
@@ -34,144 +33,24 @@ CREATE TABLE users (
     problem TEXT,
     created REAL NOT NULL,
     changed REAL NOT NULL
-);
+)"""
+_LIVE = """
 CREATE UNIQUE INDEX live ON users (base_url, internal_email, email, user_id)
-    WHERE status IN ('asked', 'issued', 'released') OR (status = 'answered' AND problem IS NULL);
-CREATE INDEX users_of_email ON users (base_url, internal_email);
-CREATE INDEX fingerprints ON users (fingerprint);
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-"""
-
-_ANOTHER = "name another file: pulumi config set openfunnel:ledger /path/to/ledger.db"
-_KEEP = f"Keep the file, which may hold the only copy of a key; restore it from a backup, or {_ANOTHER}"
+    WHERE status IN ('asked', 'issued', 'released') OR (status = 'answered' AND problem IS NULL)"""
+_SCHEMA = Schema(
+    APPLICATION_ID,
+    SCHEMA_VERSION,
+    (
+        _TABLE,
+        _LIVE,
+        "CREATE INDEX users_of_email ON users (base_url, internal_email)",
+        "CREATE INDEX fingerprints ON users (fingerprint)",
+    ),
+)
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open the ledger's database, and make it where there is none: 0600, in a directory of 0700.
-
-    Args:
-        path: the file, absolute.
-
-    Raises:
-        LedgerUnusable: one line that says what is wrong with it.
-    """
-    with named_problems(path):
-        _make(path)
-        # Threads share the connection, one after the other.
-        db = sqlite3.connect(path, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
-        try:
-            db.row_factory = sqlite3.Row
-            _prepare(path, db)
-        except BaseException:
-            db.close()
-            raise
+    """Open the ledger's database; see :func:`file.connect`."""
+    db = _connect(path, _SCHEMA, BUSY_TIMEOUT)
+    db.row_factory = sqlite3.Row
     return db
-
-
-def unusable(path: Path, problem: str, way_out: str = _ANOTHER) -> LedgerUnusable:
-    """The error that says why the ledger cannot be used."""
-    return LedgerUnusable(path, problem, f"{way_out[0].upper()}{way_out[1:]}.")
-
-
-def check_creatable(path: Path) -> None:
-    """Raise LedgerUnusable where a ledger could not be made; make nothing."""
-    above = next(parent for parent in path.parents if parent.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise unusable(path, f"cannot be made: {above} is not a directory that can be written")
-
-
-@contextlib.contextmanager
-def named_problems(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system say into LedgerUnusable."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        failure = named(path, error)
-    else:
-        return
-    raise failure
-
-
-def named(path: Path, error: sqlite3.Error | OSError) -> LedgerUnusable:  # noqa: PLR0911 - a table
-    """What SQLite or the system says, in our words; their messages hold no data."""
-    text = str(error)
-    if isinstance(error, OSError):
-        if error.errno == errno.ELOOP:
-            return unusable(path, "is a symbolic link", "give the path of the file itself: openfunnel:ledger")
-        return unusable(path, f"cannot be used: {os.strerror(error.errno or errno.EIO)}")
-    if "locked" in text:
-        return unusable(path, "is locked by another process", "wait for it to end, and run pulumi up again")
-    if "not a database" in text:
-        return unusable(path, "is no ledger, but another kind of file", _KEEP)
-    if "malformed" in text or "corrupt" in text:
-        return unusable(path, "is damaged", _KEEP)
-    if "full" in text:
-        return unusable(path, "cannot be written: the disk is full", "free some space, and run pulumi up again")
-    if "readonly" in text or "unable to open" in text:
-        return unusable(path, "cannot be written", f"make it and its directory writable, or {_ANOTHER}")
-    return unusable(path, f"cannot be used: {text}")
-
-
-def _make(path: Path) -> None:
-    """Make the file and its directory where they are missing; see that nobody else can write it."""
-    for directory in reversed(path.parents):
-        if not os.path.lexists(directory):
-            directory.mkdir(mode=0o700, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-    # Looked at by name: closing a descriptor of our own would drop SQLite's locks.
-    found = path.lstat()
-    if stat.S_ISLNK(found.st_mode):
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-    if not stat.S_ISREG(found.st_mode):
-        raise unusable(path, "is no file")
-    if os.geteuid() not in (0, found.st_uid):
-        raise unusable(path, "belongs to another user of this machine")
-    if found.st_mode & 0o077:
-        path.chmod(0o600)  # every answer in it is sealed, so that others could read it gave no key away
-
-
-def _prepare(path: Path, db: sqlite3.Connection) -> None:
-    """Make every write reach the disk before it counts, and be sure that the file is a ledger."""
-    version = _pragma(db, "user_version")
-    application = _pragma(db, "application_id")
-    if (application, version) != (0, 0) and application != APPLICATION_ID:
-        raise unusable(path, "is another program's database")
-    if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise unusable(
-            path, "was written by a newer version of pulumi-openfunnel", "run: pip install --upgrade pulumi-openfunnel"
-        )
-    for setting, value in (("journal_mode", "truncate"), ("synchronous", 3), ("secure_delete", 1)):
-        db.execute(f"PRAGMA {setting} = {value}")
-        if _pragma(db, setting) != value:
-            raise unusable(path, f"cannot be written durably: {setting} is {_pragma(db, setting)}")
-    if _pragma(db, "quick_check") != "ok":
-        raise unusable(path, "is damaged", _KEEP)
-    if version == 0:
-        _create(path, db)
-
-
-def _create(path: Path, db: sqlite3.Connection) -> None:
-    with db:  # all of it or nothing
-        db.execute("BEGIN IMMEDIATE")
-        if _pragma(db, "user_version") == 0:  # nobody else was faster
-            if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-                raise unusable(path, "is another program's database")
-            for statement in _SCHEMA.split(";"):
-                db.execute(statement)
-    _sync_directory(path.parent)
-
-
-def _sync_directory(directory: Path) -> None:
-    """Make the file's name reach the disk as well."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _pragma(db: sqlite3.Connection, name: str) -> int | str:
-    value: int | str = db.execute(f"PRAGMA {name}").fetchone()[0]
-    return value
