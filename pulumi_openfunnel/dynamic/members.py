@@ -108,7 +108,7 @@ class MembersVerbs(Verbs):
         protect = bool(inputs.get("protected"))
         check_removals(roster, changed, names, most=None if most is None else int(most), protect=protect)
         if not changed.is_none:
-            ledger = self._session.ledger_file() is not None
+            ledger = self._session.ledger_place() is not None
             self._session.operation.info(None, sentence(roster, changed, ledger=ledger, secret=secret))
 
 

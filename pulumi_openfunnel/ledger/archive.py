@@ -75,7 +75,7 @@ class Archive:
         for name, one in self.store.get_many(list(names)).items():
             try:
                 sound[name] = Seen(decode(kind, name, one.body, self.place), one.version, one.written)
-            except LedgerUnusable as error:  # noqa: PERF203 - each is told of
+            except LedgerUnusable as error:
                 problems.append(str(error))
         return sound, problems
 

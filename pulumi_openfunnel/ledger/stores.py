@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from ..places import FilePlace, Place, PostgresPlace
+from typing import TYPE_CHECKING
+
+from ..places import BucketPlace, FilePlace, Place, PostgresPlace
 from .extras import extra
 from .store import Store
+
+if TYPE_CHECKING:
+    from .objects.store import ObjectStore
+    from .postgres.store import PostgresStore
 
 PATIENCE = 20.0  # seconds
 
@@ -26,6 +32,17 @@ def store_at(place: Place, *, create: bool = True, patience: float = PATIENCE) -
         from .sqlite.store import SqliteStore
 
         return SqliteStore(place.path, create=create, patience=patience)
+    return shared_store_at(place, create=create, patience=patience)
+
+
+def shared_store_at(
+    place: BucketPlace | PostgresPlace, *, create: bool = True, patience: float = PATIENCE
+) -> ObjectStore | PostgresStore:
+    """The same, of a place that machines share.
+
+    Raises:
+        LedgerUnusable: see :func:`store_at`.
+    """
     if isinstance(place, PostgresPlace):
         extra("psycopg_pool", "postgres", place)
         extra("psycopg", "postgres", place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,12 @@ class ObjectStore:
         self._patience = patience
         self._opened: Opened = opened(place, patience)
         self._readers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="ledger")
+
+    def hastier(self, patience: float) -> ObjectStore:
+        """The same store for calls that had better fail than be tried for long; it is closed with this one."""
+        twin = copy.copy(self)
+        twin._patience = patience  # noqa: SLF001 - of this class
+        return twin
 
     def get(self, name: str) -> Document | None:
         """See :class:`Store`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,12 @@ class PostgresStore:
         self._kind = connections.bounded(patience)
         self._is_there = patiently(patience, self._look) or (create and patiently(patience, self._create))
         self._pool = connections.pool(self._kind, self._connect)
+
+    def hastier(self, patience: float) -> PostgresStore:
+        """The same store for calls that had better fail than be tried for long; it is closed with this one."""
+        twin = copy.copy(self)
+        twin._patience = patience  # noqa: SLF001 - of this class
+        return twin
 
     def get(self, name: str) -> Document | None:
         """See :class:`Store`."""
