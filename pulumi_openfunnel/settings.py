@@ -123,6 +123,15 @@ def _check_spelling(config: Config) -> None:
                 )
 
 
+def orchestrator_names(config: Config) -> list[str]:
+    """The names of the orchestrators in the config.
+
+    Raises:
+        InvalidSetting: when the setting holds something else.
+    """
+    return sorted(_orchestrators(config))
+
+
 def ledger_place(config: Config, environ: Mapping[str, str]) -> Place | None:
     """Where the ledger lies; None when it is off.
 
