@@ -266,7 +266,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
             return None  # under mocks
         if id_ in values.value:
             return read(values.value[id_])
-        tried = pulumi.Output.from_input(shard.tried_now(self._program.engine))
+        tried: pulumi.Output[Any] = pulumi.Output.from_input(shard.tried_now(self._program.engine))
         return tried.apply(lambda now: fail(self._program) if id_ in now.failed else self._left_out(id_))
 
     def _left_out(self, id_: str) -> Any:
