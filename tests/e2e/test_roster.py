@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from harness import Project
-from pulumi_openfunnel.program.shards import shard_of
+from pulumi_openfunnel.schema import shard_of
 from pulumi_openfunnel.simulator import Accounts
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY
