@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any
@@ -49,6 +50,10 @@ class Given:
     def outputs(self) -> list[Any]:
         """What the addresses are made of, where they are outputs."""
         return list(self.late.values()) if self.whole is None else [self.whole]
+
+    async def is_late(self) -> bool:
+        """Whether an address is not known yet, as in a preview that is before its creation."""
+        return not all([await output.is_known() for output in self.outputs if isinstance(output, pulumi.Output)])
 
     @cached_property
     def ids(self) -> Mapping[str, None] | None:
@@ -108,10 +113,21 @@ def document(value: Any) -> Any:
     return pulumi.Output.from_input(value).apply(schema.dump)
 
 
-async def one_is_secret(values: Iterable[Any]) -> bool | None:
-    """True when one of the outputs among some values is a secret; None otherwise."""
-    found = [await value.is_secret() for value in values if isinstance(value, pulumi.Output)]
-    return True if any(found) else None
+def secrecy(opts: pulumi.ResourceOptions | None, made_of: Iterable[Any]) -> asyncio.Future[bool | None] | bool | None:
+    """Whether a roster's addresses are to be secret: True, None for not, or what will tell.
+
+    Args:
+        opts: the roster's options, which may hide its outputs.
+        made_of: the values that internal emails are made of; those that are outputs may be secrets.
+    """
+
+    async def one_is() -> bool | None:
+        return True if any([await output.is_secret() for output in outputs]) else None
+
+    outputs = [value for value in made_of if isinstance(value, pulumi.Output)]
+    if {"users", "failed"} & set((opts and opts.additional_secret_outputs) or ()):
+        return True
+    return asyncio.ensure_future(one_is()) if outputs else None
 
 
 def missing(roster: str, key: str, ids: Collection[str]) -> str:

@@ -74,10 +74,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
             "email_mapping": email_mapping,
             "orchestrator": orchestrator,
         }
-        hidden = [name for name in (opts and opts.additional_secret_outputs) or [] if name in ("users", "failed")]
-        made_of = [*self._given.outputs, self._made_of["prefixes"]]
-        late = any(isinstance(value, pulumi.Output) for value in made_of)
-        self._secret: Any = True if hidden else asyncio.ensure_future(inputs.one_is_secret(made_of)) if late else None
+        self._secret = inputs.secrecy(opts, [*self._given.outputs, self._made_of["prefixes"]])
         members = self._members(opts, aliases, max_removals)
         self._placed: pulumi.Output[Opaque] = members.placed.apply(partial(self._claimed, opts))
         self._shards = self._split(opts, existing_api_keys, orchestrator)
@@ -249,9 +246,11 @@ class ProvisionedUsers(pulumi.ComponentResource):
             shard = self._shards[entry["shard"]]
             values: pulumi.Output[Opaque] = getattr(shard, name)
             return values.apply(partial(self._read_member, id_, shard, read))
-        if self._given.ids is not None:
-            return self._left_out(id_)
-        return self._is_missing(id_, placed)
+        late: pulumi.Output[bool] = pulumi.Output.from_input(self._given.is_late())
+        return late.apply(lambda late: unknown() if late else self._not_placed(id_, placed))
+
+    def _not_placed(self, id_: str, placed: Opaque) -> Any:
+        return self._is_missing(id_, placed) if self._given.ids is None else self._left_out(id_)
 
     async def _is_missing(self, id_: str, placed: Opaque) -> None:
         """Fail at the end, with what is near."""
@@ -266,8 +265,8 @@ class ProvisionedUsers(pulumi.ComponentResource):
             return None  # under mocks
         if id_ in values.value:
             return read(values.value[id_])
-        tried = pulumi.Output.from_input(shard.tried_now(self._program.engine))
-        return tried.apply(lambda now: fail(self._program) if id_ in now.failed else self._left_out(id_))
+        tried: pulumi.Output[bool] = pulumi.Output.from_input(shard.failed_now(self._program.engine, id_))
+        return tried.apply(lambda failed: fail(self._program) if failed else self._left_out(id_))
 
     def _left_out(self, id_: str) -> Any:
         if self._program.tells(f"users of {self._name} left out"):

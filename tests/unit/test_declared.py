@@ -114,6 +114,16 @@ def test_a_prefix_that_cannot_be_names_its_member() -> None:
     )
 
 
+@pytest.mark.parametrize("emails", [{"cust-1": "a@x.com", "cust-2": None}, ["a@x.com", "cust-2@x.com"]])
+def test_a_prefix_of_nobody_is_refused(emails: Any) -> None:
+    """A slip of the pen would ask for another user; one whose address is not known yet may have a prefix."""
+    own = {"cust-2": "b"} if isinstance(emails, dict) else {"Cust-2@x.com": "b"}
+    _declared(emails, prefixes=own)
+    assert _refused(emails, prefixes=own | {"cust-3": "c"}) == "team: prefixes names cust-3, not in emails."
+    assert _refused(emails, prefixes=own | {"x@y.com": "c"}, secret=True) == "team: prefixes names 1, not in emails."
+    _declared(["a@x.com", None], prefixes={"x@y.com": "c"})
+
+
 def test_what_is_wrong_for_all_is_said_once() -> None:
     """An unknown mapping is one sentence."""
     for secret in (None, True):

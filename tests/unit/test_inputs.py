@@ -205,6 +205,21 @@ def test_a_mapping_that_does_not_fit(emails: Any, given: Any, message: str) -> N
         inputs.by_id(roster, "existing_api_keys", given, roster.known_ids)
 
 
+def test_secret_addresses_are_counted() -> None:
+    """Where the ids are addresses that no message may show."""
+    given = Given("team", EMAILS)
+    for keys, message in (
+        ({"carol@c.com": "of_carol"}, "team: existing_api_keys names 1 of its addresses, not in emails."),
+        ({"bob@b.com": 7}, "team: existing_api_keys gives 1 of its addresses something that is not text."),
+        (
+            {"Bob@b.com": "of_bob", "bob@b.com": "of_robert"},
+            "team: existing_api_keys names 1 of its addresses twice, and differently.",
+        ),
+    ):
+        with pytest.raises(pulumi.RunError, match=f"^{re.escape(message)}$"):
+            inputs.by_id(given, "existing_api_keys", keys, EMAILS, hidden=True)
+
+
 def test_a_key_of_none_is_left_out() -> None:
     """As when a cell of a table is empty."""
     assert inputs.by_id(Given("team", BY_ID), "existing_api_keys", {"cust-1": None}, BY_ID) == {}
