@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import threading
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from ..errors import LedgerUnusable
 from ..operation import SILENT, Operation
 from ..places import Place
 from ..settings import Settings
@@ -21,6 +23,8 @@ if TYPE_CHECKING:  # loaded when they are needed: a preview of nothing new makes
     from .waiting import Room
 
 T = TypeVar("T")
+
+_OPEN_AGAIN = 30.0  # seconds after which a ledger that could not be opened is tried again: users do so in turn
 
 
 class Connections:
@@ -40,6 +44,7 @@ class Connections:
         self._seen_ledgers: dict[Hashable, Ledger] = {}
         self._rooms: dict[Hashable, Room] = {}
         self._known: dict[Hashable, frozenset[str]] = {}
+        self._unopened: dict[Hashable, tuple[float, LedgerUnusable]] = {}
 
     def client(self, settings: Settings) -> Client:
         """The API that the settings name."""
@@ -66,9 +71,7 @@ class Connections:
         Raises:
             LedgerUnusable: when it cannot be had.
         """
-        from ..ledger.opening import ledger_at
-
-        return self._once(self._ledgers, place, lambda: ledger_at(place))
+        return self._once(self._ledgers, place, lambda: self._opened(place, create=True))
 
     def seen_ledger(self, place: Place) -> Ledger:
         """The same, to be looked at: nothing is made, and one that is not there holds nothing.
@@ -76,11 +79,9 @@ class Connections:
         Raises:
             LedgerUnusable: when it cannot be read, or could not be made.
         """
-        from ..ledger.opening import ledger_at
-
         if place in self._ledgers:
             return self._ledgers[place]
-        return self._once(self._seen_ledgers, place, lambda: ledger_at(place, create=False))
+        return self._once(self._seen_ledgers, place, lambda: self._opened(place, create=False))
 
     def known_users(self, place: Place) -> frozenset[str]:
         """The users that the ledger has documents of, by their names; read once."""
@@ -109,8 +110,21 @@ class Connections:
                 self._seen_ledgers,
                 self._rooms,
                 self._known,
+                self._unopened,
             ):
                 made.clear()
+
+    def _opened(self, place: Place, *, create: bool) -> Ledger:
+        from ..ledger.opening import ledger_at
+
+        failed, error = self._unopened.get((place, create), (0.0, None))
+        if error is not None and time.monotonic() - failed < _OPEN_AGAIN:
+            raise error.again()
+        try:
+            return ledger_at(place, create=create)
+        except LedgerUnusable as unusable:
+            self._unopened[place, create] = time.monotonic(), unusable
+            raise
 
     def _once(self, made: dict[Hashable, T], key: Hashable, make: Callable[[], T]) -> T:
         with self._making:

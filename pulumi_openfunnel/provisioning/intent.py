@@ -65,8 +65,11 @@ class Recorded(Intent):
         self._asked = asked
         self._seal = seal
         self._operation = operation
-        self._lost = 0  # requests whose answer is not known
+        self._lost_before = asked.lost_before  # whether an earlier run's answer was lost
+        self._lost = 0  # requests of the attempt whose answer is not known
+        self._sent = False  # whether there was a request
         self._cut_off = False  # whether the last answer was, so that its place is taken
+        self._anew = False  # whether an answer before was
         self._unkept: LedgerUnusable | None = None
         self._insists_since: float | None = None
 
@@ -77,17 +80,22 @@ class Recorded(Intent):
             BeginAgain: when it is not.
             LedgerUnusable: when it cannot be said.
         """
-        if self._cut_off:
-            self._take_another_place()
-        if not self._ledger.sending(self._asked):
+        try:
+            if self._cut_off:
+                self._take_another_place()
+            lives = self._ledger.sending(self._asked)
+        except LedgerUnusable as error:
+            raise self._unsent(error) from None
+        if not lives:
             with self._warned():
                 self._ledger.leave(self._asked, lost=self._lost > 0)
             raise BeginAgain
         self._lost += 1
+        self._sent = True
 
     def keep(self, answer: Answer) -> None:
         """Write an answer down. When that fails, it is for the state alone to hold its key."""
-        self._cut_off = not answer.whole
+        self._cut_off, self._unkept = not answer.whole, None
         try:
             self._ledger.answered(self._asked, answer.body, self._seal, whole=answer.whole, again=self._insist)
         except LedgerUnusable as error:
@@ -151,8 +159,8 @@ class Recorded(Intent):
                 return refusals.another_end_user(self._asked.identity, found.user)
             if not isinstance(found, Nothing):
                 raise BeginAgain
-            if self._lost > 0 or found.lost_before or found.unused:
-                earlier = self._asked.lost_before or found.lost_before or self._lost <= 0
+            if self._is_lost or found.lost_before or found.unused:
+                earlier = self._lost_before or not self._is_lost
                 return refusals.probably_ours(error, earlier=earlier, kept=found.unused)
         return error
 
@@ -166,11 +174,24 @@ class Recorded(Intent):
         anew = self._ledger.anew(self._asked)
         if anew is None:
             raise BeginAgain
-        self._asked, self._cut_off = anew, False
+        self._asked, self._lost, self._cut_off, self._anew = anew, 0, False, True
+
+    @property
+    def _is_lost(self) -> bool:
+        """Whether an answer to a request of this run was lost."""
+        return self._lost > 0 or self._anew
+
+    def _unsent(self, error: LedgerUnusable) -> LedgerUnusable:
+        """A ledger that fails before a request, which does not go out; the attempt is closed if that is possible."""
+        with contextlib.suppress(LedgerUnusable):
+            self._ledger.leave(self._asked, lost=self._lost > 0)
+        if not self._sent:
+            error.add("No request was sent.")
+        return self._may_exist(error)
 
     def _may_exist(self, error: E) -> E:
         """The error, which also says so when an earlier request may have created the user."""
-        if self._lost > 0 or self._asked.lost_before:
+        if self._is_lost or self._lost_before:
             error.add("An earlier request, whose answer was lost, may have created the user.")
         return error
 

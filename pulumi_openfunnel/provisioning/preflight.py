@@ -54,23 +54,26 @@ def try_provisioner_key(session: Session, caller: Caller, who: str) -> None:
 
 
 def look_into_ledger(session: Session, caller: Caller, users: Iterable[EndUser]) -> None:
-    """Look whether the ledger would refuse users, and say where it will not last.
+    """Look whether the ledger would refuse users, and say where it will not last. Without users nothing is looked at.
 
-    A shared ledger that cannot be read is one line: a preview, as of a pull request, may have no access to it. A file that
-    cannot be used is an error.
+    A shared ledger that cannot be read is one line, and not tried again: a preview, as of a pull request, may have no access
+    to it. A file that cannot be used is an error.
 
     Raises:
         AnotherEndUser: when an internal email stands for another end user.
         LedgerUnusable: when the file cannot be used.
     """
+    new, ledger = list(users), caller.settings.ledger
+    if not new or ledger in session.unread:
+        return
     warn_of_ledger(session, caller)
     try:
-        check_end_users(caller, users)
+        check_end_users(caller, new)
     except LedgerUnusable as error:
-        if caller.settings.ledger is None or isinstance(caller.settings.ledger, FilePlace):
+        if ledger is None or isinstance(ledger, FilePlace):
             raise
-        if session.first(("no look", caller.settings.ledger)):
-            session.operation.warn(None, f"{error} A preview goes on without it; an update creates nobody.")
+        session.unread.add(ledger)
+        session.operation.warn(None, f"{error} A preview goes on without it; an update creates nobody.")
 
 
 def warn_of_ledger(session: Session, caller: Caller) -> None:

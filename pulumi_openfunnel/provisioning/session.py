@@ -38,6 +38,7 @@ class Session:
         memory: which end user each user and key of the stack stands for.
         created: by internal email, the key that this operation brought.
         refused: by settings, why everybody with the same credentials is refused.
+        unread: shared ledgers that could not be read when it was looked whether they would refuse users.
         refreshes: whether it has read resources, as a refresh does before anything else.
     """
 
@@ -48,6 +49,7 @@ class Session:
         self.memory = Memory()
         self.created: dict[str, ProvisionedKey] = {}
         self.refused: dict[Settings, str] = {}
+        self.unread: set[Place] = set()
         self.refreshes = False
         self._config = config
         self._done: set[Hashable] = set()
