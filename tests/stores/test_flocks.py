@@ -87,6 +87,15 @@ def test_an_unknown_run_does_not_live(ledger: Path) -> None:
     assert _files(ledger) == []
 
 
+def test_a_link_in_place_of_a_lock_is_told(ledger: Path) -> None:
+    """Where the lock of another run is a link, whether that run lives is an error of the ledger, not of the system."""
+    lock = ledger.with_name(f"{ledger.name}.run-a")
+    lock.symlink_to(ledger.with_name("missing"))
+    with pytest.raises(LedgerUnusable) as caught:
+        FlockOwners(ledger).lives("a")
+    check_words(caught.value, str(lock))
+
+
 def test_no_place_for_a_lock_is_told(tmp_path: Path) -> None:
     """Where no lock file can be made, one line says so."""
     path = tmp_path / "missing" / "ledger.db"

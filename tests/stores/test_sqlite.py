@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import sqlite3
+import random
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -18,15 +16,12 @@ from pulumi_openfunnel.errors import LedgerUnusable
 from pulumi_openfunnel.ledger.sqlite import file
 from pulumi_openfunnel.ledger.sqlite.store import SCHEMA, SqliteStore
 
-from .helpers import ENDS, check_words, together
+from .files import COUNT, UNUSABLE, behind_a_file, corrupted, dangling_link, directory, full, holding
+from .helpers import ENDS, check_words
 from .processes import line, process, tell
 
-COUNT = 200
 IMPATIENCE = 0.2  # seconds
 
-DAMAGED = "is damaged"
-NO_LEDGER = "is no ledger, but another kind of file"
-ANOTHER_PROGRAM = "is another program's database"
 LOCKED = "is locked by another process"
 FULL = "cannot be written: the disk is full"
 REPLACED = "was removed or replaced while it was in use"
@@ -75,94 +70,6 @@ sys.stdin.read()
 """
 
 
-@cache
-def _full() -> bytes:
-    """A ledger's file of some documents."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "ledger.db"
-        with closing(SqliteStore(path)) as store:
-            together([partial(store.put_new, f"users/{number}", os.urandom(400)) for number in range(COUNT)])
-        return path.read_bytes()
-
-
-def _link(at: Path) -> Path:
-    (at / "real.db").write_bytes(_full())
-    (at / "ledger.db").symlink_to(at / "real.db")
-    return at / "ledger.db"
-
-
-def _dangling_link(at: Path) -> Path:
-    (at / "ledger.db").symlink_to(at / "missing.db")
-    return at / "ledger.db"
-
-
-def _directory(at: Path) -> Path:
-    (at / "ledger.db").mkdir()
-    return at / "ledger.db"
-
-
-def _pipe(at: Path) -> Path:
-    os.mkfifo(at / "ledger.db")
-    return at / "ledger.db"
-
-
-def _behind_a_file(at: Path) -> Path:
-    (at / "file").touch()
-    return at / "file" / "ledger.db"
-
-
-def _nowhere(_at: Path) -> Path:
-    return Path("/proc/x/ledger.db")  # root cannot write there either
-
-
-def _holding(content: Callable[[], bytes]) -> Callable[[Path], Path]:
-    def make(at: Path) -> Path:
-        (at / "ledger.db").write_bytes(content())
-        return at / "ledger.db"
-
-    return make
-
-
-def _corrupted() -> bytes:
-    full = _full()
-    middle = len(full) // 2 // 4096 * 4096
-    return full[:middle] + b"\xa5" * 8192 + full[middle + 8192 :]
-
-
-def _with(*statements: str, first: Callable[[], bytes] = bytes) -> Callable[[Path], Path]:
-    def make(at: Path) -> Path:
-        path = at / "ledger.db"
-        path.write_bytes(first())
-        with closing(sqlite3.connect(path)) as db:
-            for statement in statements:
-                db.execute(statement)
-            db.commit()
-        return path
-
-    return make
-
-
-NEWER = _with(f"PRAGMA user_version = {SCHEMA.version + 1}", first=_full)
-UNUSABLE = [
-    pytest.param(_link, "is a symbolic link", id="link"),
-    pytest.param(_dangling_link, "is a symbolic link", id="dangling link"),
-    pytest.param(_directory, "is no file", id="directory"),
-    pytest.param(_pipe, "is no file", id="pipe"),
-    pytest.param(_behind_a_file, "cannot be used: Not a directory", id="parent is a file"),
-    pytest.param(_nowhere, "cannot be used: No such file or directory", id="unwritable"),
-    pytest.param(_holding(lambda: b"My keys:\n" * 500), NO_LEDGER, id="text"),
-    pytest.param(_holding(lambda: b"My key"), NO_LEDGER, id="a word"),
-    pytest.param(_holding(lambda: bytes(8192)), NO_LEDGER, id="zeros"),
-    pytest.param(_holding(lambda: _full()[: len(_full()) // 2]), DAMAGED, id="half"),
-    pytest.param(_holding(lambda: _full()[:-4096]), DAMAGED, id="last page missing"),
-    pytest.param(_holding(_corrupted), DAMAGED, id="corrupted"),
-    pytest.param(_with("CREATE TABLE documents (id)"), ANOTHER_PROGRAM, id="another program's"),
-    pytest.param(_with("PRAGMA application_id = 7", "PRAGMA user_version = 1"), ANOTHER_PROGRAM, id="another id"),
-    pytest.param(_with("PRAGMA user_version = 1"), ANOTHER_PROGRAM, id="another version"),
-    pytest.param(NEWER, "was written by a newer version of pulumi-openfunnel", id="newer"),
-]
-
-
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
@@ -196,7 +103,7 @@ def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, make: Callable[[Path
     assert before == (path.read_bytes() if path.is_file() else None)
 
 
-@pytest.mark.parametrize("make", [_directory, _behind_a_file, _dangling_link, _holding(_corrupted)])
+@pytest.mark.parametrize("make", [directory, behind_a_file, dangling_link, holding(corrupted)])
 def test_a_preview_tells_as_well(tmp_path: Path, make: Callable[[Path], Path]) -> None:
     """What would stand in a write's way is told before, and nothing is made."""
     path = make(tmp_path)
@@ -216,7 +123,7 @@ def test_a_preview_makes_no_file(tmp_path: Path) -> None:
 
 def test_a_locked_file_is_waited_for_and_then_told(path: Path) -> None:
     """Another process that holds the whole file is told of, as what may pass; when it lets go, all is well."""
-    path.write_bytes(_full())
+    path.write_bytes(full())
     with process(LOCKER, str(path)) as locker:
         assert line(locker) == "ready"
         assert _refusal(path, lambda: SqliteStore(path, patience=IMPATIENCE), transient=True) == LOCKED
@@ -262,7 +169,7 @@ def test_a_file_that_went_away_is_not_written_to(store: SqliteStore, path: Path,
     store.put_new("users/a", b"A")
     path.rename(path.with_name("kept.db"))
     if replace:
-        path.write_bytes(_full())
+        path.write_bytes(full())
     assert _refusal(path, lambda: store.put_new("users/b", b"B")) == REPLACED
     assert path.exists() == replace
 
@@ -286,7 +193,7 @@ def test_it_is_made_for_its_user_alone(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("mode", [0o644, 0o666, 0o640, 0o777])
 def test_a_file_that_others_can_read_is_tightened(path: Path, mode: int) -> None:
     """A ledger that others can read or write becomes 0600, its directory stays as it is, its documents are there."""
-    path.write_bytes(_full())
+    path.write_bytes(full())
     path.chmod(mode)
     path.parent.chmod(0o755)
     with closing(SqliteStore(path)) as store:
@@ -320,6 +227,21 @@ def test_what_was_written_survives_a_kill(path: Path) -> None:
         child.wait(ENDS)
     with closing(SqliteStore(path)) as store:
         assert store.names("") == ["users/a"]
+
+
+def test_nothing_of_a_removed_document_is_in_the_file(path: Path) -> None:
+    """What is removed, or written over, is gone with its bytes, from the file and from the journal; the rest stays."""
+    secrets = [random.Random(number).randbytes(900) for number in range(40)]
+    with closing(SqliteStore(path)) as store:
+        for number, secret in enumerate(secrets):
+            version = store.put_new(f"users/u{number:02}@o.com", secret)
+            if number % 4 == 1:
+                store.put_over(f"users/u{number:02}@o.com", b"", version)
+            elif number % 2:
+                store.remove(f"users/u{number:02}@o.com")
+        files = b"".join(file.read_bytes() for file in path.parent.iterdir())
+        assert [secret[-32:] in files for secret in secrets] == [True, False] * 20
+        assert not any(f"u{number:02}@o.com".encode() in files for number in range(3, 40, 4))
 
 
 @pytest.mark.parametrize(("number", "told"), [(errno.EINVAL, False), (errno.EIO, True)])

@@ -18,6 +18,18 @@ package = sys.modules["pulumi_openfunnel"] = types.ModuleType("pulumi_openfunnel
 package.__path__ = {list(pulumi_openfunnel.__path__)!r}
 """
 
+ASKER = """
+import sys
+from pathlib import Path
+from pulumi_openfunnel.ledger.documents import Identity
+from pulumi_openfunnel.ledger.opening import ledger_at
+from pulumi_openfunnel.places import FilePlace
+turn = ledger_at(FilePlace(Path(sys.argv[1]))).begin(Identity(*sys.argv[2:]))
+print(type(turn).__name__, flush=True)
+sys.stdin.read()
+"""
+"""Is at a user, and says so with ``Asked``."""
+
 
 @contextlib.contextmanager
 def process(code: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:

@@ -11,12 +11,16 @@ import pytest
 
 from pulumi_openfunnel.api.client import BALANCE
 from pulumi_openfunnel.errors import OpenFunnelError
-from pulumi_openfunnel.ledger.ledger import Ledger
-from pulumi_openfunnel.ledger.rows import Row
+from pulumi_openfunnel.ledger.documents import Identity
+from pulumi_openfunnel.ledger.listing import Row, listed
+from pulumi_openfunnel.ledger.rules import Ledger
 from pulumi_openfunnel.operation import SILENT, Operation, Say, line
+from pulumi_openfunnel.places import FilePlace, Place
 from pulumi_openfunnel.provisioning.connections import Caller, Connections
 from pulumi_openfunnel.provisioning.create import provision
-from pulumi_openfunnel.provisioning.keys import EndUser
+from pulumi_openfunnel.provisioning.keys import EndUser, ProvisionedKey
+from pulumi_openfunnel.provisioning.session import Session
+from pulumi_openfunnel.provisioning.users import get_key
 from pulumi_openfunnel.settings import Settings
 
 from ..servers import (
@@ -78,12 +82,13 @@ class Callers:
     def __call__(
         self,
         base_url: str,
-        ledger: Path | None = None,
+        ledger: Path | Place | None = None,
         timeout: float = 5.0,
         operation: Operation = SILENT,
         api_key: str | None = PROVISIONER_KEY,
     ) -> Caller:
-        settings = Settings(ORCHESTRATOR, "orchestrator.com", base_url, api_key, timeout=timeout, ledger=ledger)
+        place = FilePlace(ledger) if isinstance(ledger, Path) else ledger
+        settings = Settings(ORCHESTRATOR, "orchestrator.com", base_url, api_key, timeout=timeout, ledger=place)
         return Caller(settings, self.connections, operation)
 
 
@@ -95,6 +100,18 @@ def with_settings(caller: Caller, **changes: Any) -> Caller:
 def another_process(caller: Caller) -> None:
     """Forget what the caller's process knows, as if the next call came from another one, after this one's end."""
     caller.connections.close()
+
+
+def provisioned(caller: Caller, user: EndUser = ALICE) -> ProvisionedKey:
+    """The user's key, when nobody else is at the user."""
+    key = provision(caller, user)
+    assert isinstance(key, ProvisionedKey)
+    return key
+
+
+def got(caller: Caller, user: EndUser = ALICE) -> ProvisionedKey:
+    """The user's key, as the verbs get it: whoever else is at the user is waited for."""
+    return get_key(Session(lambda _setting: None, {}, caller.operation), caller, user, None)
 
 
 def created(key: str = USER_KEY, email: str = INTERNAL_EMAIL) -> bytes:
@@ -136,5 +153,27 @@ def ledger_of(caller: Caller) -> Ledger:
     return caller.connections.ledger(caller.settings.ledger)
 
 
+IN_MEMORY = FilePlace(Path("/in/memory"))
+
+
+def over(caller: Caller, ledger: Ledger, place: Place = IN_MEMORY) -> Caller:
+    """The same caller, whose process has a ledger open that stands for a place."""
+    caller.connections._ledgers[place] = ledger
+    return with_settings(caller, ledger=place)
+
+
 def rows(caller: Caller) -> list[Row]:
-    return ledger_of(caller).rows()
+    """What the ledger holds: each user's attempts, oldest first."""
+    listing = listed(ledger_of(caller))
+    assert listing.problems == ()
+    return sorted(listing.rows, key=lambda row: row.attempt.created)
+
+
+def told(caller: Caller) -> list[tuple[str, str | None]]:
+    """What is known of each attempt, and its problem."""
+    return [(row.status.value, row.attempt.problem) for row in rows(caller)]
+
+
+def identity(caller: Caller, user: EndUser = ALICE) -> Identity:
+    """What the ledger knows a user by."""
+    return Identity(caller.settings.base_url, ORCHESTRATOR, user.internal_email, user.email)

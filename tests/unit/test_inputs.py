@@ -26,6 +26,9 @@ class Series:
     def __iter__(self) -> Iterator[object]:
         return iter(self._values)
 
+    def __repr__(self) -> str:
+        return f"Series{self._values}"  # the same in every process of the tests
+
 
 def _document(emails: Any) -> Any:
     document = Given("team", emails).document

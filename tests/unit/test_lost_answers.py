@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
-from pulumi_openfunnel.api import retries
+from pulumi_openfunnel.api import answers, client, retries
 from pulumi_openfunnel.errors import LedgerUnusable, ProvisioningError, RequestRefused, ServerFault, Stopped, UserExists
-from pulumi_openfunnel.ledger.rows import Status
 from pulumi_openfunnel.operation import Operation
 from pulumi_openfunnel.provisioning.create import provision
 from pulumi_openfunnel.provisioning.keys import EndUser
-from pulumi_openfunnel.provisioning.ownership import check_end_user
+from pulumi_openfunnel.provisioning.ownership import check_end_users
 
 from ..servers import (
     INTERNAL_EMAIL,
@@ -32,8 +33,11 @@ from .provisions import (
     created,
     creates,
     failure,
+    ledger_of,
+    provisioned,
     rows,
     scripted,
+    told,
 )
 
 CONFLICT = answer(409)
@@ -72,8 +76,8 @@ class TestAUserThatExists:
         message = failure(caller, UserExists)
         assert "A request of this run, whose answer was lost, probably created it." in message
         assert "existing_api_key" in message
-        open_ = rows(caller)[0]
-        assert (open_.status, open_.unanswered, open_.asking) == (Status.ASKED, 1, False)
+        assert told(caller)[0][0] == ("answered" if lost.endswith(b"{") else "asked")
+        assert not any(ledger_of(caller).is_busy(row.attempt) for row in rows(caller))
 
     def test_an_earlier_run_did(
         self, server: ScriptedServer, callers: Callers, path: Path, monkeypatch: pytest.MonkeyPatch
@@ -92,13 +96,13 @@ class TestAUserThatExists:
         "before", [answer(429, {"details": {"retry_after_seconds": 0}}), None], ids=["429", "none"]
     )
     def test_nobody_here_did(self, server: ScriptedServer, callers: Callers, path: Path, before: bytes | None) -> None:
-        """A user that exists, when no answer was lost, is not said to be ours, and the row is closed."""
+        """A user that exists, when no answer was lost, is not said to be ours, and the attempt is closed."""
         _answers(server, *([before] if before else []), CONFLICT)
         caller = callers(server.base_url, path)
         message = failure(caller, UserExists)
         assert "probably" not in message
         assert "its key cannot be read" in message
-        assert [(row.status, row.unanswered) for row in rows(caller)] == [(Status.REFUSED, 0)]
+        assert [status for status, _ in told(caller)] == ["refused"]
 
     def test_what_never_went_out_is_no_lost_answer(self, server: ScriptedServer, callers: Callers, path: Path) -> None:
         """A cancel before the first request leaves nothing that a later 409 is blamed on, and binds nobody."""
@@ -107,7 +111,7 @@ class TestAUserThatExists:
             provision(replace(caller, operation=Operation(stopping=lambda: True)), ALICE)
         assert MAY_EXIST not in str(caught.value)
         assert server.requests == []
-        check_end_user(caller, EndUser("alice@another-startup.com", INTERNAL_EMAIL))
+        check_end_users(caller, [EndUser("alice@another-startup.com", INTERNAL_EMAIL)])
         another_process(caller)
         _answers(server, CONFLICT)
         assert "probably" not in failure(caller, UserExists)
@@ -118,20 +122,20 @@ class TestAUserThatExists:
         caller = callers(server.base_url, path)
         message = failure(caller, UserExists)
         assert "What came of its answer is kept, sealed" in message
-        assert [row.problem for row in rows(caller)] == [None, "its connection broke off"]
+        assert told(caller) == [("answered", "its connection broke off"), ("refused", ANY)]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
 def test_a_refusal_closes_the_intent(server: ScriptedServer, callers: Callers, path: Path, status: int) -> None:
-    """What OpenFunnel refuses for good leaves no open row, and a later run asks again."""
+    """What OpenFunnel refuses for good leaves no open attempt, and a later run asks again."""
     caller = callers(server.base_url, path)
     _answers(server, answer(status, {}), created())
     with pytest.raises(Exception, match=str(status) if status in (401, 403) else "OpenFunnel answered"):
         provision(caller, ALICE)
-    assert [(row.status, row.attempts) for row in rows(caller)] == [(Status.REFUSED, 1)]
+    assert [status for status, _ in told(caller)] == ["refused"]
     another_process(caller)
-    assert provision(caller, ALICE).api_key == USER_KEY
-    assert [row.status for row in rows(caller)] == [Status.REFUSED, Status.ISSUED]
+    assert provisioned(caller).api_key == USER_KEY
+    assert told(caller) == [("issued", None)]
 
 
 def test_a_refusal_after_a_lost_answer_closes_nothing(server: ScriptedServer, callers: Callers, path: Path) -> None:
@@ -139,7 +143,8 @@ def test_a_refusal_after_a_lost_answer_closes_nothing(server: ScriptedServer, ca
     _answers(server, b"", answer(422))
     caller = callers(server.base_url, path)
     failure(caller, RequestRefused)
-    assert [(row.status, row.attempts, row.unanswered) for row in rows(caller)] == [(Status.ASKED, 2, 1)]
+    assert told(caller) == [("asked", None)]
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("lost", [answer(500), b""], ids=["500", "dropped"])
@@ -177,7 +182,7 @@ def test_a_ledger_that_fails_between_two_requests_does_not_say_that_none_was_mad
 
     def create(_request: Request) -> Iterable[bytes]:
         path.rename(path.with_name("kept.db"))
-        return [answer(500)]
+        return [created()[:-5]]  # the request that repeats it is to have a place of its own
 
     scripted(server, create)
     with pytest.raises(LedgerUnusable) as caught:
@@ -188,7 +193,7 @@ def test_a_ledger_that_fails_between_two_requests_does_not_say_that_none_was_mad
 
 
 def test_a_ledger_that_failed_once_is_used_again(server: ScriptedServer, callers: Callers, path: Path) -> None:
-    """After an answer that could not be written, this process is not at the row any more: the next one asks at once."""
+    """After an answer that could not be written, this process is not at the user any more: the next one asks at once."""
 
     def create(_request: Request) -> Iterable[bytes]:
         path.rename(path.with_name("kept.db"))
@@ -196,7 +201,7 @@ def test_a_ledger_that_failed_once_is_used_again(server: ScriptedServer, callers
 
     scripted(server, create)
     caller = callers(server.base_url, path)
-    assert provision(caller, ALICE).api_key == USER_KEY
+    assert provisioned(caller).api_key == USER_KEY
     path.with_name("kept.db").rename(path)
     scripted(server, CONFLICT)
     assert "A request of an earlier run" in failure(caller, UserExists)
@@ -216,7 +221,7 @@ def test_a_ledger_that_fails_after_the_answer_loses_no_key(
 
     scripted(server, create)
     caller = callers(server.base_url, path, operation=console.operation)
-    assert provision(caller, ALICE).api_key == USER_KEY
+    assert provisioned(caller).api_key == USER_KEY
     (warning,) = console.warnings
     assert warning.startswith(f"{INTERNAL_EMAIL}: key in Pulumi's state alone, because the ledger ")
     assert str(path) in warning
@@ -224,17 +229,37 @@ def test_a_ledger_that_fails_after_the_answer_loses_no_key(
     assert not any(text in warning for text in (USER_KEY, PROVISIONER_KEY, "No request was sent"))
 
 
-def test_a_row_is_on_the_disk_while_the_request_is_on_its_way(
+def test_an_attempt_is_on_the_disk_while_the_request_is_on_its_way(
     server: ScriptedServer, callers: Callers, path: Path
 ) -> None:
-    """Before OpenFunnel hears of a user, its row is there; before its answer is looked at, the answer is."""
-    seen: list[tuple[Status, int, int]] = []
+    """Before OpenFunnel hears of a user, its attempt is there; the request that repeats it belongs to the same one."""
+    seen: list[tuple[str, str]] = []
 
     def create(_request: Request) -> Iterable[bytes]:
-        seen.extend((row.status, row.attempts, row.unanswered) for row in rows(caller))
+        seen.extend((row.status.value, row.attempt.id) for row in rows(caller))
         return [answer(500) if len(seen) == 1 else created()]
 
     scripted(server, create)
     caller = callers(server.base_url, path)
-    provision(caller, ALICE)
-    assert seen == [(Status.ASKED, 1, 1), (Status.ASKED, 2, 2)]
+    provisioned(caller)
+    [row] = rows(caller)
+    assert seen == [("asked", row.attempt.id)] * 2
+    assert row.status.value == "issued"
+
+
+def test_an_answer_is_kept_before_it_is_looked_at(
+    server: ScriptedServer, callers: Callers, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever dies over an answer has left it on the disk."""
+    seen: list[list[tuple[str, str | None]]] = []
+
+    def believe(*arguments: Any) -> answers.CreatedUser:
+        seen.append(told(caller))
+        return answers.believe(*arguments)
+
+    monkeypatch.setattr(client, "believe", believe)
+    scripted(server, created())
+    caller = callers(server.base_url, path)
+    provisioned(caller)
+    assert seen == [[("answered", None)]]
+    assert told(caller) == [("issued", None)]

@@ -22,7 +22,7 @@ from pulumi_openfunnel.provisioning.keys import EndUser
 
 from ..certificates import Authority
 from ..servers import INTERNAL_EMAIL, Request, ScriptedServer, answer, hides_keys
-from .provisions import ALICE, Callers, another_process, lines_to
+from .provisions import ALICE, Callers, another_process, lines_to, provisioned
 
 WAITING = "OpenFunnel asked to wait: requests go on in"
 
@@ -80,7 +80,7 @@ def _limited_once(server: ScriptedServer, callers: Callers, wait: float, count: 
     keys: list[str] = []
 
     def ask(number: int) -> None:
-        keys.append(provision(caller, _user(number)).api_key)
+        keys.append(provisioned(caller, _user(number)).api_key)
 
     threads = _together(1, ask)
     _until(lambda: caller.connections.pace(caller.settings)._opens > 0)

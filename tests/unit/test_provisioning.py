@@ -11,7 +11,7 @@ from pulumi_openfunnel.provisioning.keys import ProvisionedKey, fingerprint
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY, ScriptedServer, hides_keys
-from .provisions import ALICE, Callers
+from .provisions import ALICE, Callers, provisioned
 
 USER_KEY_SHA256_START = "c7785caa04caacfa"  # printf of_alice_0123456789 | sha256sum | cut -c-16
 
@@ -23,7 +23,7 @@ def _accounts() -> Accounts:
 def test_a_provisioned_key_works(callers: Callers) -> None:
     """The key of a provisioned user reads the credits of the orchestrator's domain."""
     with serve(_accounts()) as base_url:
-        key = provision(callers(base_url), ALICE).api_key
+        key = provisioned(callers(base_url)).api_key
         balance = httpx.get(f"{base_url}/api/v1/credits/balance", headers={"X-API-Key": key}, trust_env=False)
     assert (balance.status_code, balance.json()["credits_left"]) == (200, 162.5)
 
@@ -32,9 +32,9 @@ def test_the_user_of_the_key_is_the_one_asked_for(callers: Callers) -> None:
     """The id and the key are those of the one user that OpenFunnel now has."""
     accounts = _accounts()
     with serve(accounts) as base_url:
-        provisioned = provision(callers(base_url), ALICE)
+        key = provisioned(callers(base_url))
     (user,) = accounts.users
-    assert (user.email, str(user.id), user.api_key) == (INTERNAL_EMAIL, provisioned.id, provisioned.api_key)
+    assert (user.email, str(user.id), user.api_key) == (INTERNAL_EMAIL, key.id, key.api_key)
 
 
 def test_a_user_is_not_provisioned_twice(callers: Callers) -> None:

@@ -31,7 +31,7 @@ from ..servers import (
     answer,
     hides_keys,
 )
-from .provisions import ALICE, Callers, Clock, Console, created
+from .provisions import ALICE, Callers, Clock, Console, created, provisioned
 
 CREATED = created()
 HALF = b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"id": 7, "api_key": "' + USER_KEY.encode()
@@ -81,7 +81,7 @@ def unhurried_callers(unhurried: _Unhurried) -> Iterator[Callers]:
 
 
 def _provision(callers: Callers, base_url: str, timeout: float = 10.0) -> ProvisionedKey:
-    return provision(callers(base_url, timeout=timeout), ALICE)
+    return provisioned(callers(base_url, timeout=timeout))
 
 
 def _failure(
@@ -256,7 +256,7 @@ class TestLongWaits:
     @staticmethod
     def _key(server: ScriptedServer, callers: Callers, clock: Clock, console: Console) -> str:
         caller = callers(server.base_url, timeout=300, operation=replace(console.operation, wait=clock.wait))
-        return provision(caller, ALICE).api_key
+        return provisioned(caller).api_key
 
     @pytest.mark.parametrize(
         "refusal",
@@ -315,7 +315,7 @@ class TestLongWaits:
                 pace.hold(waits.pop(), since=clock.now)
 
         pace.hold(800, since=clock.now)
-        assert provision(replace(caller, operation=Operation(wait=wait)), ALICE).api_key == USER_KEY
+        assert provisioned(replace(caller, operation=Operation(wait=wait))).api_key == USER_KEY
         assert clock.waited >= 2400
         pace.hold(1000, since=clock.now)
         error = _failure(callers, server.base_url)

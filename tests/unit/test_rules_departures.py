@@ -89,6 +89,12 @@ class TestARelease:
         if settings:
             assert [key_of(kept) for kept in held(machine.process())] == [USER_KEY]
 
+    def test_a_revoked_key_of_the_state_alone_is_taken_in_as_dead(self, machine: Machine, ledger: Ledger) -> None:
+        """It is shown, and does not come back."""
+        assert ledger.release(leaving(revoked=True), ALICE, [SEAL])
+        assert machine.statuses() == ["dead"]
+        asked(machine.process())
+
     @pytest.mark.parametrize("known", [asked, answered, issued])
     def test_a_key_whose_place_is_taken_is_kept_aside(
         self, machine: Machine, ledger: Ledger, known: Callable[[Ledger], Asked]
@@ -99,6 +105,14 @@ class TestARelease:
         *_, row = machine.rows()
         assert (row.attempt.state, row.attempt.problem) == (State.UNUSED, "another key took its place")
         assert not machine.user().left
+
+    def test_a_second_key_is_kept_aside_while_the_first_one_waits(self, machine: Machine, ledger: Ledger) -> None:
+        """The key that was released before is the one that comes back."""
+        issued(ledger)
+        ledger.release(leaving())
+        assert ledger.release(leaving(OTHER_KEY), ALICE, [SEAL])
+        assert [key_of(kept) for kept in held(machine.process())] == [USER_KEY]
+        assert machine.statuses() == ["released", "answered"]
 
     def test_a_key_of_another_end_users_is_kept_aside(self, machine: Machine, ledger: Ledger) -> None:
         """The user stays the one of the end user whose it is."""
@@ -116,9 +130,10 @@ class TestARelease:
         assert machine.statuses() == ["issued"]
 
     def test_another_users_release_takes_nothing(self, machine: Machine, ledger: Ledger) -> None:
-        """A key that is said to be another internal email's is not touched."""
+        """A key that is said to be another internal email's, or that is not the user's, is not touched."""
         issued(ledger)
         assert not ledger.release(replace(leaving(), internal_email=BOB.internal_email))
+        assert not ledger.release(leaving(OTHER_KEY))
         assert machine.statuses() == ["issued"]
 
 

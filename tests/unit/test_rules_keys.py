@@ -56,6 +56,26 @@ def released(ledger: Ledger) -> Asked:
     return mine
 
 
+def lost(ledger: Ledger) -> Asked:
+    mine = asked(ledger)
+    ledger.leave(mine, lost=True)
+    ledger.let_go(mine)
+    return mine
+
+
+def refused(ledger: Ledger) -> Asked:
+    mine = asked(ledger)
+    ledger.leave(mine, lost=False, problem="it was refused")
+    ledger.let_go(mine)
+    return mine
+
+
+def doubted(ledger: Ledger) -> Asked:
+    mine = answered(ledger)
+    ledger.doubt(mine, "with no JSON object")
+    return mine
+
+
 def leaving(key: str = USER_KEY, email: str = ALICE.email, *, revoked: bool = False) -> Leaving:
     return Leaving(ALICE.internal_email, email, key, body(key), revoked=revoked)
 
@@ -163,17 +183,25 @@ class TestAdoption:
         assert machine.statuses().count("issued") == 1
         assert len(machine.rows()) == (2 if known is answered else 1)
 
-    @pytest.mark.parametrize("known", [answered, issued, released])
+    @pytest.mark.parametrize(
+        ("known", "before"),
+        [
+            (answered, ("answered", "another key took its place")),
+            (issued, ("answered", "another key took its place")),
+            (released, ("answered", "another key took its place")),
+            (lost, ("asked", None)),
+            (refused, ("refused", "it was refused")),
+            (doubted, ("answered", "with no JSON object")),
+            (dead, ("dead", "OpenFunnel refused it")),
+        ],
+    )
     def test_another_key_takes_its_place(
-        self, machine: Machine, ledger: Ledger, known: Callable[[Ledger], Asked]
+        self, machine: Machine, ledger: Ledger, known: Callable[[Ledger], Asked], before: tuple[str, str | None]
     ) -> None:
-        """The key before is kept and not used any more."""
+        """The key before is kept and not used any more; what was no key stays what it was."""
         known(ledger)
         assert adopt(ledger, key=OTHER_KEY) is None
-        assert [(row.status.value, row.attempt.problem) for row in machine.rows()] == [
-            ("answered", "another key took its place"),
-            ("issued", None),
-        ]
+        assert [(row.status.value, row.attempt.problem) for row in machine.rows()] == [before, ("issued", None)]
         assert [key_of(kept) for kept in held(machine.process())] == [OTHER_KEY]
 
     def test_it_is_not_taken_from_a_run_that_is_at_it(self, machine: Machine, ledger: Ledger) -> None:
@@ -195,14 +223,18 @@ class TestAdoption:
         assert isinstance(adopt(ledger), Busy)
         assert not any(name.startswith("answers/") for name in machine.store.documents)
 
-    @pytest.mark.parametrize("known", [asked, answered, issued, released, dead])
+    @pytest.mark.parametrize("known", [asked, lost, answered, doubted, issued, released, dead])
     def test_another_end_users_user_is_refused(
         self, machine: Machine, ledger: Ledger, known: Callable[[Ledger], Asked]
     ) -> None:
-        """Nothing is written."""
+        """Whatever became of it: it is neither adopted nor asked for, and nothing is written."""
         known(ledger)
+        other = machine.process()
+        other.begun()
         before = dict(machine.store.documents)
-        assert isinstance(adopt(machine.process(), ALSO_ALICE, OTHER_KEY), Taken)
+        assert isinstance(adopt(other, ALSO_ALICE, OTHER_KEY), Taken)
+        assert isinstance(other.begin(ALSO_ALICE), Taken)
+        assert list(other.look([ALSO_ALICE])) == [ALSO_ALICE]
         assert machine.store.documents == before
 
     @pytest.mark.parametrize("sealed", [True, False], ids=["kept", "looked at"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -144,6 +145,18 @@ class TestWhoseTurnItIs:
         again = asked(ledger, ALSO_ALICE)
         assert not again.lost_before
         assert ledger.look_again(again) == Nothing(lost_before=False, unused=False)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"base_url": "https://other.openfunnel.dev"}, {"internal_email": "alice2@orchestrator.com"}],
+        ids=["base URL", "internal email"],
+    )
+    def test_another_user_is_another_document(self, machine: Machine, ledger: Ledger, changes: dict[str, str]) -> None:
+        """Users of other names or places do not touch each other."""
+        issued(ledger)
+        elsewhere = replace(ALSO_ALICE, **changes)
+        assert asked(ledger, elsewhere).identity == elsewhere
+        assert sorted(machine.statuses()) == ["asked", "issued"]
 
     def test_a_user_id_is_recorded_and_not_compared(self, machine: Machine, ledger: Ledger) -> None:
         """The same customer under another login of the orchestrator gets its key."""

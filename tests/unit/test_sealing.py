@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from pulumi_openfunnel.ledger.rows import Identity
+from pulumi_openfunnel.ledger.documents import Identity
 from pulumi_openfunnel.ledger.sealing import Seal, seals
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
-from pulumi_openfunnel.errors import InvalidSetting
+from pulumi_openfunnel.errors import InvalidSetting, LedgerUnusable
+from pulumi_openfunnel.ledger import opening
+from pulumi_openfunnel.ledger.rules import Ledger
 from pulumi_openfunnel.operation import SILENT, Operation
+from pulumi_openfunnel.places import FilePlace, Place, S3Place
 from pulumi_openfunnel.provisioning.keys import ACTIVE
 from pulumi_openfunnel.provisioning.session import Session
 from pulumi_openfunnel.provisioning.verify import KeyState
@@ -44,7 +47,7 @@ def test_settings_are_read_when_they_are_needed() -> None:
     session = _session({}, OPENFUNNEL_LEDGER="/somewhere/ledger.db")
     with pytest.raises(InvalidSetting, match="openfunnel:userId is not set"):
         session.caller()
-    assert session.ledger_file() == Path("/somewhere/ledger.db")
+    assert session.ledger_place() == FilePlace(Path("/somewhere/ledger.db"))
 
 
 def test_the_first_time_is_once() -> None:
@@ -95,3 +98,24 @@ def test_all_verbs_work_with_the_same_threads() -> None:
         for number, found in enumerate(verbs.map(verb, range(8))):
             assert found == {f"user{number}-{n}": f"USER{number}-{n}" for n in range(20)}
     assert 1 < most <= 48
+
+
+def test_a_ledger_that_cannot_be_opened_is_tried_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand users fail at once where the first one waited in vain; after a while it is tried again."""
+    tried: list[float] = []
+    clock = [1000.0]
+
+    def ledger_at(place: Place, *, create: bool = True) -> Ledger:
+        tried.append(clock[0])
+        raise LedgerUnusable(place, f"cannot be reached ({create})", "Wait.", transient=True)
+
+    monkeypatch.setattr(opening, "ledger_at", ledger_at)
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    connections, place = _session().connections, S3Place("bucket")
+    for after in (0.0, 5.0, 29.0, 31.0, 32.0):
+        clock[0] = 1000.0 + after
+        with pytest.raises(LedgerUnusable, match="cannot be reached") as caught:
+            connections.ledger(place)
+        caught.value.add("No request was sent.")
+        assert str(caught.value).count("No request was sent.") == 1
+    assert tried == [1000.0, 1031.0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pulumi_openfunnel import settings
+from pulumi_openfunnel import ledger_urls, settings
 from pulumi_openfunnel.errors import InvalidSetting
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY, hides_keys
@@ -81,7 +81,7 @@ def test_the_user_id_alone_is_enough() -> None:
         base_url="https://api.openfunnel.dev",
         api_key=None,
         timeout=300.0,
-        ledger=settings.default_ledger(),
+        ledger=ledger_urls.parse(None),
     )
 
 

@@ -208,6 +208,15 @@ class TestForgetting:
         machine.living.discard(mine.run)
         assert [outcome for _, outcome in forget(machine.process(), machine.rows())] == [Outcome.DONE]
 
+    def test_twice_or_nothing_is_no_error(self, machine: Machine, ledger: Ledger) -> None:
+        """Attempts that are gone already, and none at all, can be forgotten."""
+        issued(ledger)
+        rows = machine.rows()
+        for _ in range(2):
+            assert [outcome for _, outcome in forget(ledger, rows, lose_keys=True)] == [Outcome.DONE]
+        assert forget(ledger, []) == []
+        assert machine.rows() == ()
+
 
 class TestCopying:
     """``ledger copy FROM TO``."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 
 from pulumi_openfunnel.errors import AnotherEndUser, InProgress, KeyNotTried, KeyRefused, LedgerUnusable
-from pulumi_openfunnel.ledger.rows import Status
+from pulumi_openfunnel.ledger.upkeep import Outcome, forget
+from pulumi_openfunnel.places import FilePlace
 from pulumi_openfunnel.provisioning.connections import Caller
-from pulumi_openfunnel.provisioning.create import provision
 from pulumi_openfunnel.provisioning.keys import EndUser, ProvisionedKey, fingerprint
-from pulumi_openfunnel.provisioning.ownership import adopt, check_end_user, hold, release
+from pulumi_openfunnel.provisioning.ownership import adopt, check_end_users, hold, release
 from pulumi_openfunnel.simulator import Account, Accounts, Existing, serve
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY, ScriptedServer, answer, hides_keys
-from .processes import line, process
+from .processes import ASKER, line, process
 from .provisions import (
     ALICE,
     NEW_KEY,
@@ -25,12 +26,14 @@ from .provisions import (
     created,
     creates,
     failure,
+    identity,
     ledger_of,
+    provisioned,
     rows,
     scripted,
+    told,
     with_settings,
 )
-from .rows import ASKER
 
 ALSO_ALICE = EndUser("alice@another-startup.com", INTERNAL_EMAIL)
 BOB = EndUser("bob@bob.com", "bob@orchestrator.com")
@@ -46,7 +49,8 @@ def caller(server: ScriptedServer, callers: Callers, path: Path) -> Caller:
 
 def _release(caller: Caller, key: ProvisionedKey, *, revoked: bool) -> bool:
     """Release alice's key into the caller's ledger."""
-    return release(caller.connections, caller.settings.ledger or Path(), caller, ALICE, key, revoked=revoked)
+    assert caller.settings.ledger is not None
+    return release(caller.connections, caller.settings.ledger, caller, ALICE, key, revoked=revoked)
 
 
 def _refused(action: Callable[[], object], class_: type[Exception]) -> str:
@@ -62,45 +66,44 @@ class TestAnotherEndUser:
 
     def test_it_is_refused_before_any_request(self, server: ScriptedServer, caller: Caller) -> None:
         """The second end user is not asked for, and the error names the first one and the ways out."""
-        provision(caller, ALICE)
+        provisioned(caller)
         another_process(caller)
         before = len(server.requests)
         message = failure(caller, AnotherEndUser, ALSO_ALICE)
-        assert message == _refused(lambda: check_end_user(caller, ALSO_ALICE), AnotherEndUser)
+        assert message == _refused(lambda: check_end_users(caller, [ALSO_ALICE]), AnotherEndUser)
         assert message.startswith(f"{INTERNAL_EMAIL}: the ledger knows it as the user of {ALICE.email}")
-        assert all(way in message for way in ("prefix", "email_mapping", f"ledger forget {ALICE.email}"))
+        assert all(way in message for way in ("aliases", f"ledger reassign {ALICE.email} {ALSO_ALICE.email}", "prefix"))
+        assert "forget" not in message
         assert "No request was sent." in message
         assert len(server.requests) == before
-        check_end_user(caller, ALICE)
-        check_end_user(caller, BOB)
+        check_end_users(caller, [ALICE])
+        check_end_users(caller, [BOB])
 
     def test_it_gets_no_key_that_openfunnel_hands_out_again(self, callers: Callers, path: Path) -> None:
         """Where OpenFunnel answers with the first customer's key, the second customer does not get it."""
         accounts = Accounts([Account(ORCHESTRATOR, PROVISIONER_KEY)], existing=Existing.SAME_KEY)
         with serve(accounts) as base_url:
-            provision(callers(base_url, path), ALICE)
+            provisioned(callers(base_url, path))
             failure(callers(base_url, path), AnotherEndUser, ALSO_ALICE)
         assert len(accounts.record.entries) == 1
 
     def test_a_key_of_another_user_is_not_handed_over(self, server: ScriptedServer, caller: Caller) -> None:
         """A server that answers a new user with a key that another one holds: it is kept, and not used."""
-        provision(caller, ALICE)
+        provisioned(caller)
         scripted(server, created(email=BOB.internal_email))
         message = failure(caller, AnotherEndUser, BOB)
         assert f"{INTERNAL_EMAIL} ({ALICE.email})" in message
         assert fingerprint(USER_KEY) in message
-        assert [(row.status, row.problem) for row in rows(caller)] == [
-            (Status.ISSUED, None),
-            (Status.ANSWERED, "its key is another user's"),
-        ]
+        assert told(caller) == [("issued", None), ("answered", "its key is another user's")]
         another_process(caller)
         failure(caller, AnotherEndUser, BOB)  # it is not used later either
 
     def test_a_forgotten_one_stands_in_nobodys_way(self, caller: Caller) -> None:
-        """After ledger forget, the other end user is asked for."""
-        provision(caller, ALICE)
-        ledger_of(caller).forget(rows(caller))
-        assert provision(caller, ALSO_ALICE).api_key == USER_KEY
+        """Once the ledger has forgotten the first one, the other end user is asked for."""
+        provisioned(caller)
+        [(_, outcome)] = forget(ledger_of(caller), rows(caller), lose_keys=True)
+        assert outcome is Outcome.DONE
+        assert provisioned(caller, ALSO_ALICE).api_key == USER_KEY
 
 
 class TestAdoption:
@@ -110,9 +113,9 @@ class TestAdoption:
         """An adopted key comes back like a provisioned one, without a request for another."""
         assert adopt(caller, ALICE, f" {USER_KEY}\n") == ProvisionedKey(INTERNAL_EMAIL, USER_KEY)
         another_process(caller)
-        assert provision(caller, ALICE) == ProvisionedKey(INTERNAL_EMAIL, USER_KEY)
+        assert provisioned(caller) == ProvisionedKey(INTERNAL_EMAIL, USER_KEY)
         assert creates(server) == 0
-        assert [row.status for row in rows(caller)] == [Status.ISSUED]
+        assert [row.status.value for row in rows(caller)] == ["issued"]
 
     @pytest.mark.parametrize(
         ("status", "class_"),
@@ -137,18 +140,18 @@ class TestAdoption:
         assert rows(caller) == before
 
     def test_the_same_user_may_adopt_again(self, caller: Caller) -> None:
-        """The same key again is the same row; another one takes its place."""
+        """The same key again is one attempt; another one takes its place, and the first is not used any more."""
         for key in (USER_KEY, USER_KEY, NEW_KEY):
             adopt(caller, ALICE, key)
-        assert [(row.status, row.fingerprint) for row in rows(caller)] == [
-            (Status.DEAD, fingerprint(USER_KEY)),
-            (Status.ISSUED, fingerprint(NEW_KEY)),
+        assert [(row.status.value, row.fingerprint) for row in rows(caller)] == [
+            ("answered", fingerprint(USER_KEY)),
+            ("issued", fingerprint(NEW_KEY)),
         ]
 
     def test_it_waits_for_nobody(self, caller: Caller, path: Path) -> None:
         """While another run asks for the user, an adoption is refused, and nothing is written."""
-        with process(ASKER, str(path), caller.settings.base_url, ORCHESTRATOR, INTERNAL_EMAIL, ALICE.email) as child:
-            assert line(child) == "True"
+        with process(ASKER, str(path), *astuple(identity(caller))) as child:
+            assert line(child) == "Asked"
             before = rows(caller)
             message = _refused(lambda: adopt(caller, ALICE, USER_KEY), InProgress)
             assert "another run is creating this user. No request was sent." in message
@@ -169,7 +172,7 @@ class TestAdoption:
 
     def test_without_a_usable_ledger_it_fails(self, caller: Caller, tmp_path: Path) -> None:
         """A ledger that cannot be written is an error, not a key that is kept nowhere."""
-        _refused(lambda: adopt(with_settings(caller, ledger=tmp_path), ALICE, USER_KEY), LedgerUnusable)
+        _refused(lambda: adopt(with_settings(caller, ledger=FilePlace(tmp_path)), ALICE, USER_KEY), LedgerUnusable)
 
 
 class TestAMove:
@@ -177,35 +180,35 @@ class TestAMove:
 
     def test_the_key_goes_along(self, server: ScriptedServer, caller: Caller) -> None:
         """After the move the key comes back for the new address, and for the old one no more."""
-        key = provision(caller, ALICE)
+        key = provisioned(caller)
         hold(caller, ALSO_ALICE, key, moved_from=ALICE.email)
         another_process(caller)
-        assert provision(caller, ALSO_ALICE).api_key == USER_KEY
+        assert provisioned(caller, ALSO_ALICE).api_key == USER_KEY
         failure(caller, AnotherEndUser, ALICE)
         assert creates(server) == 1
         assert [row.identity.email for row in rows(caller)] == [ALSO_ALICE.email]
 
     def test_it_may_bring_another_key(self, caller: Caller) -> None:
-        """A move with another key at the same time leaves the old key dead, and the new one is the user's."""
-        provision(caller, ALICE)
+        """A move with another key at the same time leaves the old key unused, and the new one is the user's."""
+        provisioned(caller)
         hold(caller, ALSO_ALICE, ProvisionedKey("7", NEW_KEY), moved_from=ALICE.email)
-        assert [(row.identity.email, row.status) for row in rows(caller)] == [
-            (ALICE.email, Status.DEAD),
-            (ALSO_ALICE.email, Status.ISSUED),
+        assert [(row.identity.email, row.status.value) for row in rows(caller)] == [
+            (ALICE.email, "answered"),
+            (ALSO_ALICE.email, "issued"),
         ]
 
     def test_it_is_not_refused_for_its_own_past(self, caller: Caller) -> None:
         """A user that had another key under the address before can be checked, and given a third key."""
-        provision(caller, ALICE)
+        provisioned(caller)
         second = ProvisionedKey("7", NEW_KEY)
         hold(caller, ALICE, second)
         hold(caller, ALSO_ALICE, second, moved_from=ALICE.email)
         hold(caller, ALSO_ALICE, ProvisionedKey("7", "of_third"))
-        check_end_user(caller, ALSO_ALICE)
+        check_end_users(caller, [ALSO_ALICE])
 
     def test_it_is_refused_without_the_address_before(self, caller: Caller) -> None:
         """An update that does not say where a user came from is another end user's."""
-        key = provision(caller, ALICE)
+        key = provisioned(caller)
         before = rows(caller)
         _refused(lambda: hold(caller, ALSO_ALICE, key), AnotherEndUser)
         _refused(lambda: hold(caller, ALSO_ALICE, key, moved_from=BOB.email), AnotherEndUser)
@@ -217,48 +220,50 @@ class TestARelease:
 
     def test_it_comes_back(self, server: ScriptedServer, caller: Caller) -> None:
         """Destroy, then up: the same key, without a request."""
-        key = provision(caller, ALICE)
+        key = provisioned(caller)
         assert _release(caller, key, revoked=False)
-        assert [row.status for row in rows(caller)] == [Status.RELEASED]
+        assert [row.status.value for row in rows(caller)] == ["released"]
         another_process(caller)
-        assert provision(caller, ALICE).api_key == USER_KEY
+        assert provisioned(caller).api_key == USER_KEY
         assert creates(server) == 1
-        assert [row.status for row in rows(caller)] == [Status.ISSUED]
+        assert [row.status.value for row in rows(caller)] == ["issued"]
 
     def test_a_revoked_one_does_not(self, server: ScriptedServer, caller: Caller) -> None:
         """A key that was seen revoked is dead, and OpenFunnel is asked for another."""
-        key = provision(caller, ALICE)
+        key = provisioned(caller)
         assert _release(caller, key, revoked=True)
         scripted(server, created(NEW_KEY))
-        assert provision(caller, ALICE).api_key == NEW_KEY
-        assert [row.status for row in rows(caller)] == [Status.DEAD, Status.ISSUED]
+        assert provisioned(caller).api_key == NEW_KEY
+        assert [row.status.value for row in rows(caller)] == ["dead", "issued"]
 
     def test_it_needs_no_settings_when_the_key_is_there(self, caller: Caller, path: Path) -> None:
         """A destroy without settings marks a key that the ledger holds."""
-        key = provision(caller, ALICE)
-        assert release(caller.connections, path, None, ALICE, key, revoked=False)
-        assert [row.status for row in rows(caller)] == [Status.RELEASED]
+        key = provisioned(caller)
+        assert release(caller.connections, FilePlace(path), None, ALICE, key, revoked=False)
+        assert [row.status.value for row in rows(caller)] == ["released"]
 
     @pytest.mark.parametrize("sealed", [True, False], ids=["with a key", "without"])
     def test_a_key_of_the_state_alone_is_taken_in(self, caller: Caller, path: Path, sealed: bool) -> None:
         """A key that only the state held is kept where there is a key to seal it under; if not, that is told."""
         known = caller if sealed else with_settings(caller, api_key=None)
-        assert release(caller.connections, path, known, ALICE, KEY, revoked=False) == sealed
+        assert release(caller.connections, FilePlace(path), known, ALICE, KEY, revoked=False) == sealed
         assert path.exists() == sealed
-        assert not release(caller.connections, path.with_name("other.db"), None, ALICE, KEY, revoked=False)
+        assert not release(caller.connections, FilePlace(path.with_name("other.db")), None, ALICE, KEY, revoked=False)
         assert not path.with_name("other.db").exists()
         if sealed:
-            assert provision(caller, ALICE) == KEY
+            assert provisioned(caller) == KEY
 
     def test_a_ledger_that_cannot_be_written_is_told(self, caller: Caller, tmp_path: Path) -> None:
         """A release into a broken ledger is an error, so that nobody believes the key is kept."""
-        _refused(lambda: release(caller.connections, tmp_path, caller, ALICE, KEY, revoked=False), LedgerUnusable)
+        _refused(
+            lambda: release(caller.connections, FilePlace(tmp_path), caller, ALICE, KEY, revoked=False), LedgerUnusable
+        )
 
 
 def test_an_answer_without_a_word_of_whose_it_is(server: ScriptedServer, caller: Caller) -> None:
     """Another end user is refused also where the first one's answer was never believed."""
     scripted(server, answer(200, b"{}"))
     with pytest.raises(Exception, match="no"):
-        provision(caller, ALICE)
+        provisioned(caller)
     failure(caller, AnotherEndUser, ALSO_ALICE)
     assert creates(server) == len(rows(caller)) == 1
