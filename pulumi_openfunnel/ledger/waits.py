@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Collection
 
 from .documents import Answer, Run, State, answer_name
 from .rules import Ledger
@@ -29,6 +30,12 @@ class Waits:
         with self._changing:
             self._waiting.append(busy)
 
+    def remove(self, gone: Collection[Busy]) -> None:
+        """They wait no more, for whatever reason."""
+        ids = set(map(id, gone))
+        with self._changing:
+            self._waiting = deque(one for one in self._waiting if id(one) not in ids)
+
     def whose(self, busy: Busy) -> Run | None:
         """The run that is waited for, where the store knows it: its machine, its process, its CI job."""
         seen = self._ledger.archive.read(Run, f"runs/{busy.run}")
@@ -46,12 +53,18 @@ class Waits:
             waiting = list(self._waiting)
         lives = {run: self._ledger.owners.lives(run) for run in {one.run for one in waiting}}
         over = [one for one in waiting if not lives[one.run] or self._ledger.is_left(one.attempt)]
-        looked = [one for one in waiting if one not in over][:_LOOKED_AT]
+        known = set(map(id, over))
+        looked = [one for one in waiting if id(one) not in known][:_LOOKED_AT]
         over += self._settled(looked)
-        with self._changing:
-            left = [one for one in self._waiting if one not in over]
-            self._waiting = deque(sorted(left, key=looked.__contains__))
+        self.remove(over)
+        self._move_back(looked)
         return over
+
+    def _move_back(self, looked: list[Busy]) -> None:
+        """Those that were not looked at come first the next time."""
+        ids = set(map(id, looked))
+        with self._changing:
+            self._waiting = deque(sorted(self._waiting, key=lambda one: id(one) in ids))
 
     def _settled(self, looked: list[Busy]) -> list[Busy]:
         """Those of them whose answer is there, or whose attempt is not open any more."""

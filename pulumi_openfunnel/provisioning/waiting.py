@@ -49,9 +49,18 @@ class Room:
             Stopped: when the operation stops.
             LedgerUnusable: when the ledger cannot be read.
         """
+        whose = {one.run: self._whose(one) for one in {one.run: one for one in busy.values()}.values()}
         for who, one in busy.items():
-            operation.progress(who, f"{self._whose(one)} is creating this user. Waiting for its answer.")
+            operation.progress(who, f"{whose[one.run]} is creating this user. Waiting for its answer.")
             self._waits.add(one)
+        try:
+            return self._waited(busy, until, operation)
+        finally:
+            self._waits.remove(busy.values())
+            with self._changed:
+                self._over.difference_update(map(id, busy.values()))
+
+    def _waited(self, busy: Mapping[str, Busy], until: float, operation: Operation) -> list[str]:
         pause = _FIRST_LOOK
         while not (over := self._look_or_wait(busy, pause, operation)):
             if operation.stopping():
@@ -76,9 +85,7 @@ class Room:
                     self._looking = False
                     self._changed.notify_all()
         with self._changed:
-            over = [who for who, one in busy.items() if id(one) in self._over]
-            self._over.difference_update(id(busy[who]) for who in over)
-            return over
+            return [who for who, one in busy.items() if id(one) in self._over]
 
     def _look(self) -> None:
         try:
