@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,7 @@ from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY, S
 from .processes import ASKER, line, process
 from .provisions import (
     ALICE,
+    LEDGER_KEY,
     NEW_KEY,
     Callers,
     another_process,
@@ -235,6 +237,31 @@ class TestARelease:
         scripted(server, created(NEW_KEY))
         assert provisioned(caller).api_key == NEW_KEY
         assert [row.status.value for row in rows(caller)] == ["dead", "issued"]
+
+    @pytest.mark.parametrize(
+        "rotated",
+        [{"api_key": "of_provisioner_rotated"}, {"ledger_key": LEDGER_KEY, "api_key": "of_provisioner_rotated"}],
+        ids=["provisioner key", "a ledger key from now on"],
+    )
+    def test_it_comes_back_after_a_rotation(
+        self, server: ScriptedServer, caller: Caller, rotated: dict[str, Any]
+    ) -> None:
+        """A user leaves after the provisioner key was rotated: the state's copy is sealed under the key at hand."""
+        key = provisioned(caller)
+        [before] = rows(caller)
+        another_process(caller)
+        after = with_settings(caller, **rotated)
+        assert _release(after, key, revoked=False)
+        [released] = rows(after)
+        assert before.answer is not None
+        assert released.answer is not None
+        assert (released.status.value, released.answer.key_id) == ("released", after.seals[0].key_id)
+        assert released.answer.key_id != before.answer.key_id
+        assert ledger_of(after).archive.store.names("answers/") == [released.answer.name]
+        another_process(after)
+        again = provisioned(after)
+        assert (again.id, again.api_key) == (key.id, key.api_key)
+        assert creates(server) == 1
 
     def test_it_needs_no_settings_when_the_key_is_there(self, caller: Caller, path: Path) -> None:
         """A destroy without settings marks a key that the ledger holds."""
