@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.servers.postgres import PostgresServer
+from harness.servers.s3 import S3Server
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 
 from .provider_process import Start, starter
@@ -44,3 +46,17 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a provider process with a ledger of the test's own; keyword arguments become its environment."""
     with starter(tmp_path / "ledger.db") as start_one:
         yield start_one
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One for all tests, each of which has a user of its own there."""
+    with contextlib.closing(PostgresServer()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """One for all tests, each of which has a bucket of its own there."""
+    with contextlib.closing(S3Server(tmp_path_factory.mktemp("s3"))) as running:
+        yield running

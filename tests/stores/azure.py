@@ -10,7 +10,7 @@ import http.client
 import uuid
 from pathlib import Path
 
-from .programs import program, start, stop
+from harness.servers.programs import program, start, stop
 
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="  # the emulator's own, documented

@@ -1,4 +1,4 @@
-"""One server of each kind for all tests of a session, and a place of its own for each test."""
+"""Servers that only the stores are tried on, and what they take."""
 
 from __future__ import annotations
 
@@ -7,20 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from . import azure, google, s3
-from .postgres import PostgresServer
+from harness.servers import s3
 
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    with contextlib.closing(PostgresServer()) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s3.S3Server]:
-    with contextlib.closing(s3.S3Server(tmp_path_factory.mktemp("s3"))) as server:
-        yield server
+from . import azure, google
 
 
 @pytest.fixture(scope="session")

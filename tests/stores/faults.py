@@ -11,13 +11,25 @@ from typing import Protocol
 
 import pytest
 
+from harness.servers.proxies import (
+    Answer,
+    Cut,
+    Delay,
+    Exchange,
+    Fault,
+    Faults,
+    HttpProxy,
+    LoseReply,
+    TcpProxy,
+    every,
+    nothing,
+)
 from pulumi_openfunnel.errors import LedgerUnusable
 from pulumi_openfunnel.ledger.patience import patiently
 from pulumi_openfunnel.ledger.store import Store
 
 from .contract import SharedStoreContract
 from .helpers import ENDS, IMPATIENCE, PATIENCE, believed, check_line, together
-from .proxies import Answer, Cut, Delay, Exchange, Fault, Faults, HttpProxy, LoseReply, TcpProxy, every, nothing
 
 
 class Proxied(Protocol):

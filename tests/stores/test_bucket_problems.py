@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from harness.servers import certificates, s3
+from harness.servers.proxies import Answer, Exchange, Fault, HttpProxy, every, nothing
+from harness.servers.s3 import S3Server
 from pulumi_openfunnel.errors import LedgerUnusable
 from pulumi_openfunnel.ledger.store import Conflict, Store
 
-from . import azure, certificates, google, s3
+from . import azure, google
 from .azure import AzureServer
 from .google import GoogleServer
 from .helpers import IMPATIENCE, Url, check_line
-from .proxies import Answer, Exchange, Fault, HttpProxy, every, nothing
-from .s3 import S3Server
 
 USER, SECRET = "AKIATESTOFUSER", "secret/of+the/test+user"
 LEAST = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket")

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from harness.servers.postgres import PostgresServer, pooler
+from harness.servers.proxies import Cut, Fault, HttpProxy, TcpProxy
+from harness.servers.s3 import S3Server
+
 from . import google
 from .azure import AzureServer
 from .contract import SharedStoreContract
 from .faults import NetworkStoreContract
 from .google import GoogleServer
 from .helpers import Url
-from .postgres import PostgresServer, pooler
-from .proxies import Cut, Fault, HttpProxy, TcpProxy
-from .s3 import S3Server
 
 Server = S3Server | AzureServer | GoogleServer | PostgresServer
 

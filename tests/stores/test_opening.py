@@ -14,18 +14,19 @@ from urllib.parse import urlencode
 
 import pytest
 
+from harness.servers import s3
+from harness.servers.proxies import Answer, HttpProxy
+from harness.servers.s3 import S3Server
 from pulumi_openfunnel.errors import LedgerUnusable
 from pulumi_openfunnel.ledger.objects.opening import opened
 from pulumi_openfunnel.ledger_urls import parse
 from pulumi_openfunnel.places import AzurePlace, GoogleCloudPlace, S3Place
 
 from ..servers import ScriptedServer, answer
-from . import azure, s3
+from . import azure
 from .azure import AzureServer
 from .helpers import IMPATIENCE, Url, check_line
 from .processes import line, process
-from .proxies import Answer, HttpProxy
-from .s3 import S3Server
 
 ADDRESSES = [
     ("s3://b", {}, None, True),

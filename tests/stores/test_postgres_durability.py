@@ -7,8 +7,9 @@ import contextlib
 import psycopg
 import pytest
 
+from harness.servers.postgres import PostgresServer, pooler
+
 from .helpers import Url
-from .postgres import PostgresServer, pooler
 
 TABLE = "pulumi_openfunnel_ledger"
 

@@ -11,12 +11,12 @@ from functools import partial
 import psycopg
 import pytest
 
+from harness.servers.postgres import ADMIN, PostgresServer, pooler
 from pulumi_openfunnel.errors import LedgerUnusable
 from pulumi_openfunnel.ledger.patience import patiently
 from pulumi_openfunnel.ledger.store import Conflict, Store
 
 from .helpers import ENDS, IMPATIENCE, Url, check_line, together
-from .postgres import ADMIN, PostgresServer, pooler
 
 TABLE = "pulumi_openfunnel_ledger"
 OURS = f"{TABLE} (name text PRIMARY KEY, version text, body bytea)"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_openfunnel.errors import AnotherEndUser, InvalidSetting, LedgerUnusable, UserExists
+from pulumi_openfunnel.errors import AnotherEndUser, InvalidSetting, LedgerUnusable, RequestRefused, UserExists
 from pulumi_openfunnel.ledger.memory import Call, MemoryOwners
 from pulumi_openfunnel.ledger.rules import Ledger
 from pulumi_openfunnel.ledger.upkeep import forget
@@ -181,7 +181,7 @@ def test_a_write_of_the_attempt_that_fails(
     caller = over(callers(server.base_url), machine.process())
     if method == "put_over":
         scripted(server, answer(422))
-        failure(caller, Exception)  # type: ignore[arg-type] - any: it leaves a document
+        failure(caller, RequestRefused)  # which leaves a document
     before, failed = len(server.requests), list[str]()
 
     def fails(call: Call) -> None:

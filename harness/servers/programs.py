@@ -16,21 +16,27 @@ from pathlib import Path
 INSTALL = Path(__file__).parents[2] / "tools" / "servers" / "install"
 STARTS = 120.0  # seconds, at most; machines that run tests are busy
 TRIES = 3
-"""Starts, because somebody else may take the port in the moment between."""
+"""Starts, since somebody else may take the port in the moment between."""
+
+
+class Unavailable(Exception):
+    """A server that cannot be had, or that does not start."""
 
 
 @functools.cache
 def path_of(server: str) -> str:
     """What to put on PATH for a server's programs, which are installed when they are missing."""
     done = subprocess.run([INSTALL, server], stdout=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == 0, f"{INSTALL} {server} says above why there is none"
+    if done.returncode:
+        raise Unavailable(f"{INSTALL} {server} says above why there is none")
     return done.stdout.splitlines()[-1]
 
 
 def program(server: str, name: str) -> str:
     """The path of one of a server's programs."""
     found = shutil.which(name, path=path_of(server))
-    assert found is not None, f"{name} is not in {path_of(server)}"
+    if found is None:
+        raise Unavailable(f"{name} is not in {path_of(server)}")
     return found
 
 
@@ -90,7 +96,7 @@ def start(
                 return Running(chosen, process)
             time.sleep(0.02)
         stop(process)
-    raise AssertionError(f"{command(0)[0]} did not start:\n{log.read_text(errors='replace')[-2000:]}")
+    raise Unavailable(f"{command(0)[0]} did not start:\n{log.read_text(errors='replace')[-2000:]}")
 
 
 def stop(process: subprocess.Popen[bytes], *, signal: int | None = None) -> None:

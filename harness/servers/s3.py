@@ -12,10 +12,10 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from .programs import program, start, stop
+from .programs import Unavailable, program, start, stop
 
 ACCESS_KEY = "AKIATESTOFROOT"
-SECRET_KEY = "secret/of+the/test+root"
+SECRET_KEY = "secret/of+the/test+root"  # noqa: S105 - of a server on loopback
 REGION = "us-east-1"
 
 
@@ -42,6 +42,11 @@ class S3Server:
     def url(self, bucket: str, *, port: int | None = None, region: str = REGION) -> str:
         endpoint = f"endpoint=127.0.0.1:{port or self.port}&disableSSL=true&s3ForcePathStyle=true"
         return f"s3://{bucket}/led%20ger/of-tests?region={region}&{endpoint}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The credentials that it takes."""
+        return {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY}
 
     def bucket(self) -> str:
         """A new bucket's name."""
@@ -84,7 +89,8 @@ class S3Server:
         reply = connection.getresponse()
         said = reply.read()
         connection.close()
-        assert reply.status < 300, said
+        if reply.status >= 300:
+            raise Unavailable(f"{method} {target}: {reply.status} {said!r}")
 
     def stop(self) -> None:
         stop(self._running.process)

@@ -18,10 +18,10 @@ from typing import Any
 import psycopg
 
 from . import certificates
-from .programs import STARTS, Running, program, start, stop
+from .programs import STARTS, Running, Unavailable, program, start, stop
 
 ADMIN = "admin"
-PASSWORD = "pass-word/of:admin"
+PASSWORD = "pass-word/of:admin"  # noqa: S105 - of a server on loopback
 DATABASE = "postgres"
 QUOTED = "pass-word%2Fof%3Aadmin"
 _SETTINGS = {
@@ -120,7 +120,8 @@ class PostgresServer:
         """Run one of PostgreSQL's programs."""
         command = [program("postgresql", name), *arguments]
         done = subprocess.run(command, user=self._user, cwd="/", capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        if done.returncode:
+            raise Unavailable(done.stderr)
 
     def _start(self, port: int | None) -> Running:
         tls = {"ssl_cert_file": str(self.certificates.certificate), "ssl_key_file": str(self.certificates.key)}
@@ -170,7 +171,7 @@ def _until_it_serves(url: str) -> None:
         with contextlib.suppress(psycopg.OperationalError), psycopg.connect(url):
             return
         time.sleep(0.05)
-    raise AssertionError("PostgreSQL does not come to serve")
+    raise Unavailable("PostgreSQL does not come to serve")
 
 
 def unprivileged() -> str | None:
