@@ -18,6 +18,7 @@ from .helpers import PATIENCE, Url, Where, together
 from .processes import line, process, tell
 
 THREADS = 48
+COUNT = 1100  # names: S3 tells a thousand at a time
 CLOCKS = 3.0  # seconds between this machine's clock and a store's that is on it; some tell whole seconds
 BODIES = [b"", b"A", bytes(range(256)), b"\n\x00\xff" * 21845, os.urandom(65536)]
 
@@ -133,9 +134,9 @@ class StoreContract:
         for prefix in ("", "users/", "users/aa", "users/aa1", "users", "u", "runs/1", "runs/2", "users/aa1/"):
             assert set(store.names(prefix)) == {name for name in names if name.startswith(prefix)}
 
-    def test_a_thousand_names_are_listed(self, store: Store) -> None:
+    def test_more_than_a_thousand_names_are_listed(self, store: Store) -> None:
         """A listing of several pages is whole, and all of its documents can be read at once."""
-        names = [f"keys/{uuid.uuid4().hex}" for _ in range(1000)]
+        names = [f"keys/{uuid.uuid4().hex}" for _ in range(COUNT)]
         with ThreadPoolExecutor(32) as threads:
             list(threads.map(lambda name: store.put_new(name, name.encode()), names))
         listed = store.names("keys/")

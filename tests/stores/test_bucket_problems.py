@@ -221,7 +221,7 @@ def test_a_page_does_not_hide_a_document(proxied: tuple[HttpProxy, str]) -> None
     with contextlib.closing(Url(url).open()) as store:
         store.put_new("users/a", b"A")
         proxy.faults = lambda _: Answer(404, b"<html>no such site</html>")
-        for call in (CALLS["get"], CALLS["get_many"]):
+        for call in (CALLS["get"], CALLS["get_many"], CALLS["remove"]):
             with pytest.raises(LedgerUnusable):
                 call(store)
         proxy.faults = nothing

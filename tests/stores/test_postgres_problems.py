@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -211,6 +212,7 @@ def test_a_lock_holds_nobody_for_ever(postgres_server: PostgresServer, user: str
     with contextlib.closing(Url(postgres_server.url(user)).open(patience=IMPATIENCE)) as store:
         _write(store)
         with psycopg.connect(postgres_server.url(ADMIN)) as locker:
+            locker.execute(f"SET idle_in_transaction_session_timeout = '{ENDS:.0f}s'".encode())  # so that the test ends
             locker.execute(f"LOCK TABLE {user}.{TABLE}".encode())
             started = time.monotonic()
             results = together([lambda: _read(store)] * 30)
@@ -225,6 +227,8 @@ def test_a_frozen_server_holds_nobody_for_ever(postgres_server: PostgresServer, 
     with contextlib.closing(Url(postgres_server.url(user)).open(patience=IMPATIENCE)) as store:
         _write(store)
         postgres_server.freeze()
+        late = threading.Timer(ENDS, postgres_server.thaw)  # so that the test ends
+        late.start()
         try:
             started = time.monotonic()
             for call in (_read, _write):
@@ -234,6 +238,7 @@ def test_a_frozen_server_holds_nobody_for_ever(postgres_server: PostgresServer, 
             assert _refusal(postgres_server.url(user)).transient
             assert time.monotonic() - started < ENDS
         finally:
+            late.cancel()
             postgres_server.thaw()
         assert patiently(ENDS, lambda: _read(store)) is not None
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 _STATUS = re.compile(r"non-2xx status code: (\d{3})|\(code: (\d{3})\)")
+_NOT_REMOVED = re.compile(r"Bulk delete request failed [^<]*(\(code: 404\))")
 _CODE = re.compile(r"<Code>([A-Za-z0-9.]{1,60})</Code>")
 _REGION = re.compile(r"<Region>([a-z0-9-]{1,40})</Region>|expecting (?:'|&#39;|&#34;|\")([a-z0-9-]{1,40})")
 _PERFORMED_AT = re.compile(r"Error performing [A-Z]+ https?://(\S{1,2000})")
@@ -74,7 +75,7 @@ def read(error: Exception) -> Report:
         return Report(None, cause=_cause(said, source))
     return Report(
         int(status),
-        code=_first(_CODE, said) or "",
+        code=_first(_CODE, said) or ("BlobNotFound" if _NOT_REMOVED.search(said) else ""),
         region=_first(_REGION, said),
         denied=_first(_DENIED_ACTION, said),
     )

@@ -80,7 +80,7 @@ class ObjectStore:
 
     def remove(self, name: str) -> None:
         """See :class:`Store`."""
-        self._patiently(Action.REMOVE, lambda: self._opened.store.delete(name), _is_gone)
+        self._patiently(Action.REMOVE, lambda: self._opened.store.delete(name), is_not_there)
 
     def names(self, prefix: str) -> list[str]:
         """See :class:`Store`."""
@@ -124,11 +124,6 @@ class ObjectStore:
         if expected(report):
             return None
         raise unusable(self.place, self._opened.vendor, action, report)
-
-
-def _is_gone(report: Report) -> bool:
-    """Azure's answer to a batch of removals has no code."""
-    return is_not_there(report) or (report.status == 404 and not report.code)
 
 
 def _or_conflict(version: str | None, name: str) -> str:

@@ -20,7 +20,7 @@ AT_MOST = 20
 _CONNECTING = 5  # seconds
 _ANSWERING = 10.0
 _IDLE = 120.0
-_NOTHING_READY = 0  # what psycopg sends into a generator when its interval is over
+_NOTHING_READY = 0  # what psycopg, from 3.2.13 on, sends into a generator when its interval is over
 
 T = TypeVar("T")
 
