@@ -89,7 +89,8 @@ class ProvisionedUsers(pulumi.ComponentResource):
     @cached_property
     def api_keys(self) -> pulumi.Output[dict[str, str]]:
         """By id, the user's key; a secret."""
-        return pulumi.Output.secret(self._by_id("opened_keys"))
+        # Output.secret(…) of the mapping would make a plain dict of it.
+        return pulumi.Output.secret(None).apply(lambda _: self._by_id("opened_keys"))
 
     @cached_property
     def failed(self) -> pulumi.Output[dict[str, str]]:
