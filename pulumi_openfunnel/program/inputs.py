@@ -203,6 +203,8 @@ def _by_text(roster: str, emails: Mapping[Any, Any]) -> dict[str, Any]:
     for id_, email in emails.items():
         if not isinstance(id_, str | int) or isinstance(id_, bool) or not str(id_).strip():
             raise pulumi.RunError(f"{roster}: emails has an id that is not text or an integer: {id_!r:.80}.")
+        if not str(id_).isprintable():
+            raise pulumi.RunError(f"{roster}: emails has an id with a character that cannot be shown: {id_!r:.80}.")
         if str(id_) in found:
             raise pulumi.RunError(f"{roster}: emails has the id {id_} twice, as text and as an integer.")
         found[str(id_)] = email

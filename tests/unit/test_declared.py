@@ -59,6 +59,14 @@ def test_a_list_is_by_address() -> None:
     assert found.members["bob@b.com"].alias == "old@b.com"
 
 
+def test_an_alias_is_found_in_any_spelling() -> None:
+    """Where the old ids were addresses; one that is an old id is that one."""
+    emails: dict[str, str] = {"cust-1": "alice@b.com", "cust-2": "bob@b.com"}
+    aliases = {"cust-1": " Alice@A.com", "cust-2": "Bob@A.com"}
+    found = declared({"roster": "team", "emails": emails, "aliases": aliases}, DOMAIN, ["alice@a.com", "Bob@A.com"])
+    assert [member.alias for member in found.members.values()] == ["alice@a.com", "Bob@A.com"]
+
+
 @pytest.mark.parametrize("emails", [None, [], {}])
 def test_nobody(emails: Any) -> None:
     """Is nobody."""

@@ -149,7 +149,7 @@ def test_secret_addresses_are_in_the_envelope_of_every_answer(
     assert read == outs
     news = {"cust-0": member(0, "bigcorp.com")} | of(1)
     updated = later.update(outs, checked(later, inputs, members=news, secret=True))
-    assert later.secret == hidden
+    assert later.secret == hidden | {"applied"}  # a digest of what may be guessed
     assert updated["secret"] is True
     later.delete("team", updated)
     said = [message for provider in (shard, later) for _, message in provider.engine.logs]
@@ -380,3 +380,14 @@ def test_another_orchestrator_replaces_nothing(shard: Provider) -> None:
     assert shard.diff(outs, inputs | {"orchestrator": "acme"}) == (False, [], False)
     others = {id_: entry | {"internal_email": f"{id_}@acme.com"} for id_, entry in TEAM["members"].items()}
     assert shard.diff(outs, inputs | {"orchestrator": "acme", "members": others}) == (True, [], False)
+
+
+def test_a_ledger_that_knows_a_secret_user_as_anothers_shows_no_address(shard: Provider, later: Provider) -> None:
+    """At check, where the ledger refuses a newcomer."""
+    shard.create(checked(shard, members=of(1)))
+    for id_ in ("cust-1", "user1@elsewhere.com"):
+        _, [(_, message)] = later.check(TEAM | {"members": {id_: member(1, "elsewhere.com")}, "secret": True})
+        assert "the ledger knows its internal email as another end user's" in message
+        assert "@" not in message
+    _, [(_, message)] = later.check(TEAM | {"members": {"cust-1": member(1, "elsewhere.com")}})
+    assert message.startswith("user1@orchestrator.com: the ledger knows it as the user of user1@customers.com")
