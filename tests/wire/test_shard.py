@@ -159,6 +159,19 @@ def test_secret_addresses_are_in_the_envelope_of_every_answer(
     assert any(message.startswith("cust-2: removed from the stack only") for message in said)
 
 
+def test_addresses_that_become_secret_are_written_anew(shard: Provider, later: Provider, accounts: Accounts) -> None:
+    """Without a request; once they are, nothing is left to do."""
+    inputs = checked(shard)
+    _, outs = shard.create(inputs)
+    hidden = checked(later, inputs, secret=True)
+    assert later.diff(outs, hidden) == (True, [], False)
+    updated = later.update(outs, hidden)
+    assert later.secret == {"api_keys", "users", "failed", "applied"}
+    assert updated["api_keys"] == outs["api_keys"]
+    assert later.diff(updated, hidden) == (False, [], False)
+    assert len(accounts.record.entries) == 4
+
+
 def test_secret_addresses_that_are_the_ids_are_not_said_either(
     shard: Provider, later: Provider, accounts: Accounts
 ) -> None:
