@@ -113,6 +113,13 @@ def document(value: Any) -> Any:
     return pulumi.Output.from_input(value).apply(schema.dump)
 
 
+def as_text(aliases: Any) -> Any:
+    """The ids of aliases as text; None where there are none, and what is no mapping as it is."""
+    if not isinstance(aliases, Mapping):
+        return aliases
+    return {str(new): str(old) for new, old in aliases.items() if old is not None} or None
+
+
 def secrecy(opts: pulumi.ResourceOptions | None, made_of: Iterable[Any]) -> asyncio.Future[bool | None] | bool | None:
     """Whether a roster's addresses are to be secret: True, None for not, or what will tell.
 

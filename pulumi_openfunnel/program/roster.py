@@ -134,7 +134,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
             "roster": self._name,
             "emails": given.document,
             "late_emails": given.late or None,
-            "aliases": schema.dump({str(new): str(old) for new, old in (aliases or {}).items()} or None),
+            "aliases": inputs.document(inputs.as_text(aliases)),
             "max_removals": max_removals,
             "protected": True if getattr(self, "_protect", opts.protect) else None,
             "secret": self._secret,

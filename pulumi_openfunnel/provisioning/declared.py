@@ -156,8 +156,10 @@ def _unusable(error: InvalidInput, name: str, *, secret: bool) -> str:
 
 def _by_id(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
     """One of the roster's mappings; of a list, by the address in its one spelling."""
-    given: Mapping[str, Any] = inputs.get(name) or {}
+    given = inputs.get(name) or {}
     by_id = isinstance(inputs.get("emails"), Mapping)
+    if not isinstance(given, Mapping):
+        raise InvalidInput(name, f"{inputs['roster']}: {name} is not a mapping by {'id' if by_id else 'address'}.")
     return {key if by_id else str(emails.normalize(key)): value for key, value in given.items() if value is not None}
 
 

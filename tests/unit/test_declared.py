@@ -132,6 +132,13 @@ def test_a_prefix_of_nobody_is_refused(emails: Any) -> None:
     _declared(["a@x.com", None], prefixes={"x@y.com": "c"})
 
 
+@pytest.mark.parametrize("name", ["prefixes", "aliases"])
+def test_what_is_no_mapping_is_refused(name: str) -> None:
+    """In one line that says by what it goes."""
+    for emails, key in (({"cust-1": "a@x.com"}, "id"), (["a@x.com"], "address")):
+        assert _refused(emails, **{name: ["a@x.com"]}) == f"team: {name} is not a mapping by {key}."
+
+
 def test_what_is_wrong_for_all_is_said_once() -> None:
     """An unknown mapping is one sentence."""
     for secret in (None, True):
