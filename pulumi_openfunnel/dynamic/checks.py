@@ -8,15 +8,15 @@ from typing import Any
 from pulumi import contains_unknowns
 
 from .. import wording
-from ..errors import AnotherEndUser, InvalidInput
+from ..errors import AnotherEndUser, InvalidInput, ProvisioningError
 from ..operation import Operation
 from ..provisioning import preflight, verify
 from ..provisioning.changes import changes
 from ..provisioning.connections import Caller
 from ..provisioning.keys import EndUser, fingerprint
-from ..provisioning.placement import match
+from ..provisioning.placement import Member, match
 from ..provisioning.session import Session
-from .shard_state import members_of
+from .shard_state import members_of, shown
 
 
 def check_new(session: Session, olds: Mapping[str, Any], news: Mapping[str, Any], operation: Operation) -> None:
@@ -34,8 +34,7 @@ def check_new(session: Session, olds: Mapping[str, Any], news: Mapping[str, Any]
         _check_adopted(caller, news, adopted)
     before, wanted = members_of(olds.get("members") or {}), members_of(news["members"])
     new = changes(before, wanted, match(before, wanted)).added
-    users = [EndUser(member.email, member.internal_email) for member in new.values()]
-    preflight.look_into_ledger(session, caller, users)
+    _look_into_ledger(session, caller, news, new)
     _try_provisioner_key(
         session, news, [id_ for id_ in new if contains_unknowns(adopted) or id_ not in adopted], operation
     )
@@ -45,6 +44,18 @@ def check_retried(session: Session, news: Mapping[str, Any], ids: Sequence[str],
     """Raise what would fail for members that failed before, and that check takes for old ones."""
     adopted = news.get("existing_api_keys") or {}
     _try_provisioner_key(session, news, [id_ for id_ in ids if id_ not in adopted], operation)
+
+
+def _look_into_ledger(session: Session, caller: Caller, news: Mapping[str, Any], new: Mapping[str, Member]) -> None:
+    """Raise what the ledger would refuse; a member whose address is a secret is called by its id."""
+    users = [EndUser(member.email, member.internal_email) for member in new.values()]
+    try:
+        preflight.look_into_ledger(session, caller, users)
+    except ProvisioningError as error:
+        if news.get("secret"):
+            id_, member = next((id_, member) for id_, member in new.items() if member.internal_email == error.who)
+            error.call_user(shown(id_, member.email, news))
+        raise
 
 
 def _try_provisioner_key(session: Session, news: Mapping[str, Any], ids: Sequence[str], operation: Operation) -> None:

@@ -9,7 +9,7 @@ from pulumi import contains_unknowns
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 from pulumi.output import UNKNOWN
 
-from ..errors import AnotherEndUser, OpenFunnelError
+from ..errors import AnotherEndUser, InvalidInput, OpenFunnelError
 from ..provisioning.changes import Changes, changes, check_removals, sentence
 from ..provisioning.declared import Declared, check_takeovers, declared
 from ..provisioning.keys import EndUser
@@ -67,8 +67,8 @@ class MembersVerbs(Verbs):
     def _placed(self, olds: dict[str, dict[str, Any]], inputs: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """By id, each member and its shard."""
         caller = self._session.caller(inputs.get("orchestrator"))
-        found = declared(_plain(inputs), caller.settings.domain)
         before = members_of(olds)
+        found = declared(_plain(inputs), caller.settings.domain, before)
         same = match(before, found.members)
         secret = bool(inputs.get("secret"))
         check_takeovers(found, before, same)
@@ -104,9 +104,8 @@ class MembersVerbs(Verbs):
         """Refuse removals that are not meant; say what changes."""
         roster = inputs["roster"]
         names = [found.name_of_old(id_, old) for id_, old in sorted(changed.removed.items())]
-        most = inputs.get("max_removals")
         protect = bool(inputs.get("protected"))
-        check_removals(roster, changed, names, most=None if most is None else int(most), protect=protect)
+        check_removals(roster, changed, names, most=_most(inputs), protect=protect)
         if not changed.is_none:
             ledger = self._session.ledger_place() is not None
             self._session.operation.info(None, sentence(roster, changed, ledger=ledger, secret=secret))
@@ -119,6 +118,20 @@ def _plain(inputs: dict[str, Any]) -> dict[str, Any]:
     return {
         name: load(value) if name in ("emails", "prefixes", "aliases") else value for name, value in inputs.items()
     } | {"late_emails": {key: None if contains_unknowns(email) else email for key, email in known.items()}}
+
+
+def _most(inputs: dict[str, Any]) -> int | None:
+    """``max_removals``, as a whole number; None when it is not given.
+
+    Raises:
+        InvalidInput: when it is something else.
+    """
+    most = inputs.get("max_removals")
+    if most is None:
+        return None
+    if isinstance(most, float | int) and not isinstance(most, bool) and float(most).is_integer() and most >= 0:
+        return int(most)
+    raise InvalidInput("max_removals", f"{inputs['roster']}: max_removals is not a number of users.")
 
 
 def _placed_of(olds: dict[str, Any]) -> dict[str, dict[str, Any]]:

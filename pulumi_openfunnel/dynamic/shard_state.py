@@ -157,6 +157,11 @@ def held(id_: str, props: Mapping[str, Any]) -> Held:
     )
 
 
+def shown(id_: str, email: str, props: Mapping[str, Any]) -> str:
+    """What messages call a member: its id, unless that is an address that is a secret."""
+    return f"a member of {props['roster']}" if props.get("secret") and email == id_ else id_
+
+
 def opened(props: Mapping[str, Any]) -> dict[str, Any]:
     """A shard's properties with the documents' values; what is unknown stays so."""
     return {name: load(value) if name in DOCUMENTS else value for name, value in props.items()}

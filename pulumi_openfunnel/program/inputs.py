@@ -113,6 +113,13 @@ def document(value: Any) -> Any:
     return pulumi.Output.from_input(value).apply(schema.dump)
 
 
+def as_text(aliases: Any) -> Any:
+    """The ids of aliases as text; None where there are none, and what is no mapping as it is."""
+    if not isinstance(aliases, Mapping):
+        return aliases
+    return {str(new): str(old) for new, old in aliases.items() if old is not None} or None
+
+
 def secrecy(opts: pulumi.ResourceOptions | None, made_of: Iterable[Any]) -> asyncio.Future[bool | None] | bool | None:
     """Whether a roster's addresses are to be secret: True, None for not, or what will tell.
 
@@ -203,6 +210,8 @@ def _by_text(roster: str, emails: Mapping[Any, Any]) -> dict[str, Any]:
     for id_, email in emails.items():
         if not isinstance(id_, str | int) or isinstance(id_, bool) or not str(id_).strip():
             raise pulumi.RunError(f"{roster}: emails has an id that is not text or an integer: {id_!r:.80}.")
+        if not str(id_).isprintable():
+            raise pulumi.RunError(f"{roster}: emails has an id with a character that cannot be shown: {id_!r:.80}.")
         if str(id_) in found:
             raise pulumi.RunError(f"{roster}: emails has the id {id_} twice, as text and as an integer.")
         found[str(id_)] = email

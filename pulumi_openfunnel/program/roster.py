@@ -89,7 +89,8 @@ class ProvisionedUsers(pulumi.ComponentResource):
     @cached_property
     def api_keys(self) -> pulumi.Output[dict[str, str]]:
         """By id, the user's key; a secret."""
-        return pulumi.Output.secret(self._by_id("opened_keys"))
+        # Output.secret(…) of the mapping would make a plain dict of it.
+        return pulumi.Output.secret(None).apply(lambda _: self._by_id("opened_keys"))
 
     @cached_property
     def failed(self) -> pulumi.Output[dict[str, str]]:
@@ -133,7 +134,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
             "roster": self._name,
             "emails": given.document,
             "late_emails": given.late or None,
-            "aliases": schema.dump({str(new): str(old) for new, old in (aliases or {}).items()} or None),
+            "aliases": inputs.document(inputs.as_text(aliases)),
             "max_removals": max_removals,
             "protected": True if getattr(self, "_protect", opts.protect) else None,
             "secret": self._secret,

@@ -50,12 +50,13 @@ class Declared:
         return open_ & set(self.late) if self.by_id else open_
 
 
-def declared(inputs: Mapping[str, Any], domain: str) -> Declared:
+def declared(inputs: Mapping[str, Any], domain: str, olds: Collection[str] = ()) -> Declared:
     """The members.
 
     Args:
         inputs: a roster's, with the documents' values; an address that is not known yet is None.
         domain: the orchestrator's, in ASCII.
+        olds: the ids of the old members, which an alias names in any spelling.
 
     Raises:
         InvalidInput: in one line that names all that are wrong.
@@ -73,7 +74,7 @@ def declared(inputs: Mapping[str, Any], domain: str) -> Declared:
         except InvalidInput as error:
             wrong.append(_unusable(error, names[id_], secret=secret))
         else:
-            members[id_] = Member(email, user, aliases.get(id_))
+            members[id_] = Member(email, user, _alias(aliases.get(id_), olds))
     _raise(roster, wrong)
     found = Declared(roster, members, names, late, secret, by_id=by_id)
     _check_distinct(found)
@@ -134,6 +135,10 @@ def _addresses(
     return found, names, unknown
 
 
+def _alias(alias: str | None, olds: Collection[str]) -> str | None:
+    return alias if alias is None or alias in olds else str(emails.normalize(alias))
+
+
 def _check_known(roster: str, prefixes: Mapping[str, Any], ids: Collection[str] | None, *, secret: bool) -> None:
     """Refuse a prefix of nobody, which may be a slip of the pen; unless it is not known yet who there is."""
     strange = sorted(prefixes.keys() - ids) if ids is not None else []
@@ -151,8 +156,10 @@ def _unusable(error: InvalidInput, name: str, *, secret: bool) -> str:
 
 def _by_id(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
     """One of the roster's mappings; of a list, by the address in its one spelling."""
-    given: Mapping[str, Any] = inputs.get(name) or {}
+    given = inputs.get(name) or {}
     by_id = isinstance(inputs.get("emails"), Mapping)
+    if not isinstance(given, Mapping):
+        raise InvalidInput(name, f"{inputs['roster']}: {name} is not a mapping by {'id' if by_id else 'address'}.")
     return {key if by_id else str(emails.normalize(key)): value for key, value in given.items() if value is not None}
 
 

@@ -59,6 +59,14 @@ def test_a_list_is_by_address() -> None:
     assert found.members["bob@b.com"].alias == "old@b.com"
 
 
+def test_an_alias_is_found_in_any_spelling() -> None:
+    """Where the old ids were addresses; one that is an old id is that one."""
+    emails: dict[str, str] = {"cust-1": "alice@b.com", "cust-2": "bob@b.com"}
+    aliases = {"cust-1": " Alice@A.com", "cust-2": "Bob@A.com"}
+    found = declared({"roster": "team", "emails": emails, "aliases": aliases}, DOMAIN, ["alice@a.com", "Bob@A.com"])
+    assert [member.alias for member in found.members.values()] == ["alice@a.com", "Bob@A.com"]
+
+
 @pytest.mark.parametrize("emails", [None, [], {}])
 def test_nobody(emails: Any) -> None:
     """Is nobody."""
@@ -122,6 +130,13 @@ def test_a_prefix_of_nobody_is_refused(emails: Any) -> None:
     assert _refused(emails, prefixes=own | {"cust-3": "c"}) == "team: prefixes names cust-3, not in emails."
     assert _refused(emails, prefixes=own | {"x@y.com": "c"}, secret=True) == "team: prefixes names 1, not in emails."
     _declared(["a@x.com", None], prefixes={"x@y.com": "c"})
+
+
+@pytest.mark.parametrize("name", ["prefixes", "aliases"])
+def test_what_is_no_mapping_is_refused(name: str) -> None:
+    """In one line that says by what it goes."""
+    for emails, key in (({"cust-1": "a@x.com"}, "id"), (["a@x.com"], "address")):
+        assert _refused(emails, **{name: ["a@x.com"]}) == f"team: {name} is not a mapping by {key}."
 
 
 def test_what_is_wrong_for_all_is_said_once() -> None:

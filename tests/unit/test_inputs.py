@@ -133,6 +133,8 @@ ADVICE = "Give addresses such as bob@b.com."
         ({1.0: "a@x.com"}, "team: emails has an id that is not text or an integer: 1.0."),
         ({True: "a@x.com"}, "team: emails has an id that is not text or an integer: True."),
         ({" ": "a@x.com"}, "team: emails has an id that is not text or an integer: ' '."),
+        ({"cust\n1": "a@x.com"}, "team: emails has an id with a character that cannot be shown: 'cust\\n1'."),
+        ({"\x1b[31m": "a@x.com"}, "team: emails has an id with a character that cannot be shown: '\\x1b[31m'."),
         ({b"cust-1": "a@x.com"}, "team: emails has an id that is not text or an integer: b'cust-1'."),
         ({("a" * 200,): "a@x.com"}, f"team: emails has an id that is not text or an integer: ('{'a' * 78}."),
     ],

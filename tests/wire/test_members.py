@@ -150,6 +150,12 @@ def test_too_many_removals_are_refused(members: Provider) -> None:
     assert "max_removals=0" in refused(members, olds, emails=_crowd(200), max_removals=0)
 
 
+@pytest.mark.parametrize("most", ["five", 2.5, -1, True, [1], float("inf")])
+def test_a_bound_that_is_no_number_is_refused(members: Provider, most: Any) -> None:
+    """Before anybody is removed, and before anybody comes."""
+    assert refused(members, max_removals=most) == "team: max_removals is not a number of users."
+
+
 def test_another_domain_is_a_removal_of_all(members: Provider, start: Start) -> None:
     """As each internal email is another one."""
     olds = checked(members, emails=_crowd(20))
