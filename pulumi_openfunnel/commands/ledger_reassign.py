@@ -107,7 +107,7 @@ def _nobody(found: _Found, place: Place, old: str, new: str) -> str:
 def _refusals(ledger: Ledger, user: User, keys: Keys, shown: str) -> Iterator[str]:
     """Why a user cannot go over to another address; nothing is changed before each of a customer's can."""
     if ledger.at_it(user) is not None:
-        yield f"{user.internal_email}: another run is creating this user. Wait until it ends, a minute after it died."
+        yield f"{user.internal_email}: another run is creating this user. Wait until it ends; one that was killed has ended after a minute."
         return
     known, kept = {seal.key_id for seal in keys.all}, ledger.answers(user)
     for attempt in user.usable:
