@@ -83,17 +83,18 @@ class ProvisionedUsers(pulumi.ComponentResource):
     @cached_property
     def users(self) -> pulumi.Output[dict[str, dict[str, str]]]:
         """By id: ``id``, ``email``, ``internal_email``, ``key_fingerprint``, ``key_status``."""
-        return self._by_id("opened_users")
+        return self._by_id(self._of_shards("opened_users"))
 
     @cached_property
     def api_keys(self) -> pulumi.Output[dict[str, str]]:
         """By id, the user's key; a secret."""
-        return pulumi.Output.secret(self._by_id("opened_keys"))
+        # Secret before it is a mapping: of one, Output.secret would make a plain dict, entry by entry.
+        return self._by_id(pulumi.Output.secret(self._of_shards("opened_keys")))
 
     @cached_property
     def failed(self) -> pulumi.Output[dict[str, str]]:
         """By id, why the user is not there."""
-        return self._by_id("opened_failed")
+        return self._by_id(self._of_shards("opened_failed"))
 
     def __getitem__(self, key: str | int) -> RosterUser:
         """One user, with the outputs of a ``ProvisionedUser``.
@@ -226,8 +227,8 @@ class ProvisionedUsers(pulumi.ComponentResource):
         """An output of every shard."""
         return together([getattr(shard, name) for shard in self._shards])
 
-    def _by_id(self, name: str) -> pulumi.Output[dict[str, Any]]:
-        return self._of_shards(name).apply(lambda parts: self._given.keyed(merged(parts)))
+    def _by_id(self, parts: pulumi.Output[Opaque]) -> pulumi.Output[dict[str, Any]]:
+        return parts.apply(lambda found: self._given.keyed(merged(found)))
 
     def _read(self, id_: str, name: str, read: Callable[[Any], Any]) -> pulumi.Output[Any]:
         """What is read of one member's part of its shard's values."""
