@@ -4,6 +4,7 @@ VENV := .venv
 JOBS ?= 3
 BIN := $(VENV)/bin
 WITH_ENGINE := engine="$$(tools/engine/install | tail -n 1)" && test -n "$$engine" && PATH="$$engine:$$PATH"
+WITH_SDKS := sdks="$$($(BIN)/python tools/sinks/install sdks | tail -n 1)" && test -n "$$sdks"
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check unit canaries crash faults bench engine clean
@@ -34,7 +35,9 @@ check: $(VENV)/installed
 	$(BIN)/mypy --scripts-are-modules tools/engine/install
 	$(BIN)/mypy __main__.py
 	$(BIN)/mypy --no-namespace-packages benchmarks/programs/*.py
-	for example in examples/*/; do $(BIN)/mypy "$$example" || exit 1; done
+	$(BIN)/mypy --scripts-are-modules tools/sinks/install
+	$(WITH_SDKS) && for program in examples/*/__main__.py examples/*/*/__main__.py; do \
+	    MYPYPATH="$$sdks" $(BIN)/mypy "$$(dirname "$$program")" || exit 1; done
 	$(BIN)/lint-imports
 
 unit: $(VENV)/installed

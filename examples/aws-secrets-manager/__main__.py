@@ -4,6 +4,8 @@ import csv
 import hashlib
 import json
 import re
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pulumi
@@ -30,12 +32,13 @@ def document_of(id_: str) -> int:
     return int.from_bytes(hashlib.sha256(id_.encode()).digest()[:4], "big") % DOCUMENTS
 
 
-def checked(number: int, document: str) -> str:
-    """The document, unless AWS would refuse it."""
-    size = len(document.encode())
+def document(number: int, keys: Mapping[str, str]) -> str:
+    """The keys as a document, unless AWS would refuse it."""
+    found = json.dumps(keys)
+    size = len(found.encode())
     if size > LIMIT:
         raise pulumi.RunError(f"document {number} has {size} bytes, of at most {LIMIT}. Raise DOCUMENTS.")
-    return document
+    return found
 
 
 def secret(name: str, path: str, value: pulumi.Output[str]) -> None:
@@ -54,5 +57,5 @@ with (Path(__file__).parent / (config.get("selfService") or "self-service.csv"))
 team = openfunnel.ProvisionedUsers("self-service", emails=customers)
 for number in sorted({document_of(id_) for id_ in team}):
     keys = {id_: team[id_].api_key for id_ in sorted(team) if document_of(id_) == number}
-    document = pulumi.Output.all(**keys).apply(lambda found, number=number: checked(number, json.dumps(found)))
-    secret(f"keys-{number:02}", f"openfunnel/self-service/{number:02}", document)
+    value = pulumi.Output.all(**keys).apply(partial(document, number))
+    secret(f"keys-{number:02}", f"openfunnel/self-service/{number:02}", value)

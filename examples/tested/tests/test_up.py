@@ -16,6 +16,11 @@ CONFIG = {
 }
 
 
+def program() -> None:
+    """The whole program."""
+    runpy.run_path(str(PROGRAM), run_name="__main__")
+
+
 @pytest.fixture
 def stack(openfunnel_api: LocalOpenFunnel, tmp_path: Path) -> automation.Stack:
     """An empty stack, whose state is a file of the test."""
@@ -28,7 +33,7 @@ def stack(openfunnel_api: LocalOpenFunnel, tmp_path: Path) -> automation.Stack:
     made = automation.create_stack(
         "test",
         project_name="tested",
-        program=lambda: runpy.run_path(str(PROGRAM), run_name="__main__"),
+        program=program,
         opts=automation.LocalWorkspaceOptions(env_vars=environment),
     )
     made.set_all_config(CONFIG)
