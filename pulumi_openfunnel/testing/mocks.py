@@ -17,6 +17,7 @@ from ..dynamic.members import MembersVerbs
 from ..dynamic.shard_state import Outcome, closed_outputs, members_of, opened, plan
 from ..errors import OpenFunnelError
 from ..operation import SILENT
+from ..program.claims import MOCKED_USER_ID
 from ..provisioning.connections import Caller
 from ..provisioning.keys import EndUser, ProvisionedKey
 from ..provisioning.session import Session
@@ -25,7 +26,6 @@ from ..schema import ADOPTED, SHARD_INPUTS, pick
 from ..settings import LEDGER, OFF, USER_ID
 from ..simulator import User
 
-_ORCHESTRATOR = "guy@orchestrator.com"
 _ROSTER = "openfunnel:index:ProvisionedUsers"
 _OURS = "pulumi-python:dynamic/openfunnel:"
 
@@ -134,7 +134,7 @@ def _session() -> Session:
 
 def _setting(key: str) -> object:
     value = OFF if key == LEDGER else pulumi.runtime.get_config(key)
-    return _ORCHESTRATOR if key == USER_ID and not value else value
+    return MOCKED_USER_ID if key == USER_ID and not value else value
 
 
 def _members(session: Session, inputs: dict[str, Any], _name: str) -> tuple[str | None, dict[str, Any]]:

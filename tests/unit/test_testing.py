@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -374,6 +375,20 @@ def test_mocks_do_not_need_pytest() -> None:
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "of_\n", "")
+
+
+def test_a_collision_is_refused_when_nothing_is_held() -> None:
+    """As in a program that declares users in a loop and keeps none of them."""
+
+    async def program() -> None:
+        for id_, email in {"cust-17": "info@a.com", "cust-18": "info@b.com"}.items():
+            user = openfunnel.ProvisionedUser(id_, email=email)
+            await user.urn.future()
+            del user
+            gc.collect()
+
+    with pytest.raises(pulumi.RunError, match='"cust-17" and "cust-18" both map to info@'):
+        under(Mocks(), program)
 
 
 class TestLocalOpenFunnel:
