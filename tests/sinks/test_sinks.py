@@ -29,7 +29,18 @@ ODD = [
         "💥",
         "日本",
     ),
-    *("GITHUB_TOKEN", "github-token", "github_token", "a" * 120, "a" * 121, "A" * 120, "x\ny", "Ünï", "un\u0131", 'q"uote'),
+    *(
+        "GITHUB_TOKEN",
+        "github-token",
+        "github_token",
+        "a" * 120,
+        "a" * 121,
+        "A" * 120,
+        "x\ny",
+        "Ünï",
+        "un\u0131",
+        'q"uote',
+    ),
 ]
 """Ids that some cloud takes for a name and another one refuses, or does not tell from each other."""
 
