@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -463,3 +464,28 @@ def test_the_fixture_as_a_plugin(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:xdist"]
     done = subprocess.run([*command, "-o", "addopts=", "."], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "2 passed" in done.stdout, done.stdout + done.stderr
+
+
+def _blocks() -> list[str]:
+    page = (Path(__file__).parents[2] / "docs" / "testing.md").read_text()
+    return re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+
+def test_the_pages_tests_pass(tmp_path: Path) -> None:
+    """Those of docs/testing.md that need no engine, as they stand there."""
+    for block in _blocks():
+        if block.startswith("# "):
+            name, _, code = block.partition("\n")
+            (tmp_path / name.removeprefix("# ")).write_text(code)
+    assert len(list(tmp_path.glob("*.py"))) == 5
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run([*command, "-o", "addopts=", "."], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "4 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_the_pages_example_is_the_examples() -> None:
+    """What docs/testing.md shows of a real engine is examples/tested, line for line."""
+    example = (Path(__file__).parents[2] / "examples" / "tested" / "tests" / "test_up.py").read_text().splitlines()
+    shown = [line for block in _blocks() if not block.startswith("# ") for line in block.splitlines()]
+    assert len(shown) > 15
+    assert [line for line in shown if line not in example] == []
