@@ -7,7 +7,7 @@ WITH_ENGINE := engine="$$(tools/engine/install | tail -n 1)" && test -n "$$engin
 WITH_SDKS := sdks="$$($(BIN)/python tools/sinks/install sdks | tail -n 1)" && test -n "$$sdks"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit canaries crash faults bench engine clean
+.PHONY: help demo test check unit canaries crash faults bench sinks engine clean
 
 help:
 	@echo 'make demo   see a real "pulumi up" create an OpenFunnel user, against a local simulator'
@@ -18,6 +18,7 @@ help:
 	@echo 'make crash  the core killed at every system call, all of them; minutes'
 	@echo 'make faults a campaign of kills and faults through the real CLI; minutes (ARGS="--seed 7 --runs 40")'
 	@echo 'make bench  the benchmarks; twenty minutes (ARGS=--quick)'
+	@echo 'make sinks  examples/kubernetes with the real provider; a quarter of an hour the first time'
 	@echo 'make clean  remove .venv and what the tools left here'
 
 demo: $(VENV)/installed
@@ -56,11 +57,15 @@ faults: $(VENV)/installed
 bench: $(VENV)/installed
 	$(WITH_ENGINE) $(BIN)/python -m benchmarks $(ARGS)
 
+sinks: $(VENV)/installed
+	@$(BIN)/python tools/sinks/install sdks kubernetes >/dev/null
+	$(WITH_ENGINE) $(BIN)/python -m pytest tests/sinks/real_kubernetes.py
+
 engine:
 	@tools/engine/install
 
 clean:
-	rm -rf $(VENV) venv examples/*/venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) venv examples/*/venv examples/*/*/venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed. Run: make PYTHON=python3.x $(MAKECMDGOALS)")'
