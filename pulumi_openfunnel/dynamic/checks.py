@@ -8,7 +8,7 @@ from typing import Any
 from pulumi import contains_unknowns
 
 from .. import wording
-from ..errors import AnotherEndUser, InvalidInput
+from ..errors import AnotherEndUser, InvalidInput, ProvisioningError
 from ..operation import Operation
 from ..provisioning import preflight, verify
 from ..provisioning.changes import changes
@@ -17,7 +17,7 @@ from ..provisioning.keys import EndUser, fingerprint
 from ..provisioning.ownership import check_end_user
 from ..provisioning.placement import match
 from ..provisioning.session import Session
-from .shard_state import members_of
+from .shard_state import members_of, shown
 
 
 def check_new(session: Session, olds: Mapping[str, Any], news: Mapping[str, Any], operation: Operation) -> None:
@@ -35,8 +35,13 @@ def check_new(session: Session, olds: Mapping[str, Any], news: Mapping[str, Any]
         _check_adopted(caller, news, adopted)
     before, wanted = members_of(olds.get("members") or {}), members_of(news["members"])
     new = changes(before, wanted, match(before, wanted)).added
-    for member in new.values():
-        check_end_user(caller, EndUser(member.email, member.internal_email))
+    for id_, member in new.items():
+        try:
+            check_end_user(caller, EndUser(member.email, member.internal_email))
+        except ProvisioningError as error:
+            if news.get("secret"):
+                error.call_user(shown(id_, member.email, news))
+            raise
     _try_provisioner_key(
         session, news, [id_ for id_ in new if contains_unknowns(adopted) or id_ not in adopted], operation
     )

@@ -68,8 +68,8 @@ class MembersVerbs(Verbs):
     def _placed(self, olds: dict[str, dict[str, Any]], inputs: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """By id, each member and its shard."""
         caller = self._session.caller(inputs.get("orchestrator"))
-        found = declared(_plain(inputs), caller.settings.domain)
         before = members_of(olds)
+        found = declared(_plain(inputs), caller.settings.domain, before)
         same = match(before, found.members)
         secret = bool(inputs.get("secret"))
         check_takeovers(found, before, same)

@@ -44,10 +44,14 @@ class ShardVerbs(Verbs):
         return CheckResult(_secret_inputs(inputs), [])
 
     def diff(self, id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:  # noqa: ARG002 - the engine's
-        """Compare members by what they are and not by their ids; those that failed are tried again."""
+        """Compare members by what they are and not by their ids; those that failed are tried again.
+
+        Outputs that are to become secret are written anew.
+        """
         self._remember(olds)
+        hides = bool(news.get("secret")) and not olds.get("secret")
         changes = contains_unknowns(news) or (olds.get("applied") != applied(news) and self._changes(olds, news))
-        return DiffResult(changes=changes, replaces=[], delete_before_replace=False)
+        return DiffResult(changes=hides or changes, replaces=[], delete_before_replace=False)
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Get every member's key."""

@@ -158,6 +158,11 @@ def held(id_: str, props: Mapping[str, Any]) -> Held:
     )
 
 
+def shown(id_: str, email: str, props: Mapping[str, Any]) -> str:
+    """What messages call a member: its id, unless that is an address that is a secret."""
+    return f"a member of {props['roster']}" if props.get("secret") and email == id_ else id_
+
+
 def opened(props: Mapping[str, Any]) -> dict[str, Any]:
     """A shard's properties with the documents' values; what is unknown stays so."""
     return {name: load(value) if name in DOCUMENTS else value for name, value in props.items()}
@@ -179,4 +184,4 @@ def closed_outputs(outs: Mapping[str, Any], *, secret: bool) -> dict[str, Any]:
         secret: whether addresses are.
     """
     hidden = secrets(closed(outs), "api_keys")
-    return secrets(hidden, "users", "failed") | {"secret": True} if secret else hidden
+    return secrets(hidden, "users", "failed", "applied") | {"secret": True} if secret else hidden

@@ -21,7 +21,7 @@ from ..provisioning import preflight, release, users
 from ..provisioning.connections import Caller
 from ..provisioning.keys import EndUser, Failed, ProvisionedKey
 from .process import Process
-from .shard_state import Outcome, Plan, applied, closed_outputs, held, opened, plan
+from .shard_state import Outcome, Plan, applied, closed_outputs, held, opened, plan, shown
 
 
 class ShardWork:
@@ -108,7 +108,7 @@ class ShardWork:
         if not props.get("secret"):
             return self._many
         member = props[document][id_]
-        return under_name(self._many, member["internal_email"], _shown(id_, member, props))
+        return under_name(self._many, member["internal_email"], shown(id_, member["email"], props))
 
     def _got(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Failed:
         key = self._attempt(caller, news, id_)
@@ -121,7 +121,8 @@ class ShardWork:
         except OpenFunnelError as error:
             return _failed(error, news, id_)
         except Exception as error:  # noqa: BLE001 - shown; the others' keys are not to be lost with it
-            self._session.operation.warn(id_, traceback.format_exc())
+            who = shown(id_, news["members"][id_]["email"], news)
+            self._session.operation.warn(who, traceback.format_exc())
             return Failed(f"{type(error).__name__}: a defect of pulumi-openfunnel, see the warning.")
 
     def _get(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Failed:
@@ -152,10 +153,5 @@ def _failed(error: OpenFunnelError, news: Mapping[str, Any], id_: str) -> Failed
     if not isinstance(error, ProvisioningError):
         return Failed(str(error))
     if news.get("secret"):
-        error.call_user(_shown(id_, news["members"][id_], news))
+        error.call_user(shown(id_, news["members"][id_]["email"], news))
     return Failed(error.reason)
-
-
-def _shown(id_: str, member: Mapping[str, Any], props: Mapping[str, Any]) -> str:
-    """What messages call a member whose address is a secret: its id, when that is not the address."""
-    return f"a member of {props['roster']}" if member["email"] == id_ else id_

@@ -61,6 +61,10 @@ class Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
             return Tried(0, {})
         return Tried(tried["users"], schema.load(await self.failed.future()) or {})
 
+    async def failed_now(self, engine: str | None, id_: str) -> bool:
+        """Whether one user was tried in this very update, and failed."""
+        return id_ in (await self.tried_now(engine)).failed
+
 
 class Tried(NamedTuple):
     """How many users a shard's verb tried to get, and by id why some are not there."""

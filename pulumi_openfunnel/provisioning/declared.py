@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,12 +50,13 @@ class Declared:
         return open_ & set(self.late) if self.by_id else open_
 
 
-def declared(inputs: Mapping[str, Any], domain: str) -> Declared:
+def declared(inputs: Mapping[str, Any], domain: str, olds: Collection[str] = ()) -> Declared:
     """The members.
 
     Args:
         inputs: a roster's, with the documents' values; an address that is not known yet is None.
         domain: the orchestrator's, in ASCII.
+        olds: the ids of the old members, which an alias names in any spelling.
 
     Raises:
         InvalidInput: in one line that names all that are wrong.
@@ -63,6 +64,8 @@ def declared(inputs: Mapping[str, Any], domain: str) -> Declared:
     roster, secret = inputs["roster"], bool(inputs.get("secret"))
     entries, names, late = _addresses(roster, inputs, secret=secret)
     prefixes, aliases = _by_id(inputs, "prefixes"), _by_id(inputs, "aliases")
+    by_id = isinstance(inputs.get("emails"), Mapping)
+    _check_known(roster, prefixes, {*entries, *late} if by_id else None if late else entries.keys(), secret=secret)
     email_mapping = inputs.get("email_mapping", emails.PREFIX)
     members, wrong = {}, []
     for id_, email in entries.items():
@@ -71,9 +74,9 @@ def declared(inputs: Mapping[str, Any], domain: str) -> Declared:
         except InvalidInput as error:
             wrong.append(_unusable(error, names[id_], secret=secret))
         else:
-            members[id_] = Member(email, user, aliases.get(id_))
+            members[id_] = Member(email, user, _alias(aliases.get(id_), olds))
     _raise(roster, wrong)
-    found = Declared(roster, members, names, late, secret, by_id=isinstance(inputs.get("emails"), Mapping))
+    found = Declared(roster, members, names, late, secret, by_id=by_id)
     _check_distinct(found)
     return found
 
@@ -130,6 +133,18 @@ def _addresses(
         names[id_] = name if secret else f"{key} ({address})" if by_id else address
     _raise(roster, wrong, emails.ADVICE)
     return found, names, unknown
+
+
+def _alias(alias: str | None, olds: Collection[str]) -> str | None:
+    return alias if alias is None or alias in olds else str(emails.normalize(alias))
+
+
+def _check_known(roster: str, prefixes: Mapping[str, Any], ids: Collection[str] | None, *, secret: bool) -> None:
+    """Refuse a prefix of nobody, which may be a slip of the pen; unless it is not known yet who there is."""
+    strange = sorted(prefixes.keys() - ids) if ids is not None else []
+    if strange:
+        names = f"{len(strange)}" if secret else wording.names(strange)
+        raise InvalidInput("prefixes", f"{roster}: prefixes names {names}, not in emails.")
 
 
 def _unusable(error: InvalidInput, name: str, *, secret: bool) -> str:

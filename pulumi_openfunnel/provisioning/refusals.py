@@ -60,6 +60,15 @@ def held_by_another(user: EndUser, other: str) -> AnotherEndUser:
     )
 
 
+def declared_twice(user: EndUser, other: str) -> AnotherEndUser:
+    """The program declares the user for two end users, as when a transform set a prefix for both."""
+    return AnotherEndUser(
+        user.internal_email,
+        f'{other} and {user.email} both map to it. No key was handed out. Set prefix on one, or email_mapping="subaddress".',
+        "it is declared for two end users. No key was handed out. Set prefix on one.",
+    )
+
+
 def given_away(user: EndUser, other: str) -> AnotherEndUser:
     """The user was given to another end user before the engine showed its holder."""
     return AnotherEndUser(

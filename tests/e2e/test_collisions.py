@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness import Project
+from harness import UP, Project
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY
@@ -85,3 +85,51 @@ def test_two_components_collide_and_what_is_apart_does_not(new_project: NewProje
         project.write(TWO.format(second='Team("one", "lead@one.com"); Team("two", "lead@two.com")'))
         preview = project.pulumi("preview", check=False)
         assert any(error.startswith('"lead" and "lead" both map to lead@orchestrator.com.') for error in preview.errors)
+
+
+ALIKE = """
+import pulumi
+import pulumi_openfunnel as openfunnel
+
+def alike(args):
+    return pulumi.ResourceTransformResult(props=args.props | {"prefix": "same"}, opts=args.opts)
+
+pulumi.runtime.register_resource_transform(alike)
+openfunnel.ProvisionedUser("carol", email="carol@c.com")
+openfunnel.ProvisionedUser("dave", email="dave@d.com")
+"""
+PASTED = """
+import os
+import pulumi_openfunnel as openfunnel
+
+openfunnel.ProvisionedUser("carol", email="carol@c.com", existing_api_key=os.environ["KEY"])
+openfunnel.ProvisionedUser("dave", email="dave@d.com", existing_api_key=os.environ["KEY"])
+"""
+PASTED_IN_A_ROSTER = """
+import os
+import pulumi_openfunnel as openfunnel
+
+openfunnel.ProvisionedUsers("team", emails={"c": "carol@c.com", "d": "dave@d.com"},
+    existing_api_keys={"c": os.environ["KEY"], "d": os.environ["KEY"]})
+"""
+
+
+def test_what_only_the_provider_sees_mixed_up_is_refused(project: Project, accounts: Accounts) -> None:
+    """A prefix that a transform set for two, one key pasted for two: at preview, and by an update without one."""
+    key = accounts.create("carol@orchestrator.com").api_key
+    project.setenv(KEY=key, OPENFUNNEL_LEDGER="off")
+    for program, line in (
+        (ALIKE, " both map to it. No key was handed out. Set prefix on one, or email_mapping="),
+        (PASTED, " is the same key as that of "),
+        (PASTED_IN_A_ROSTER, " is the same key as that of "),
+    ):
+        project.write(program)
+        for command in (("preview",), UP):
+            done = project.pulumi(*command, check=False)
+            assert done.status != 0
+            [refused] = [error for error in done.errors if line in error]
+            assert "carol@c.com" in refused
+            assert "dave@d.com" in refused
+            assert key not in done.output
+    users = [entry.email for entry in accounts.record.entries]
+    assert users in ([], ["same@orchestrator.com"])  # one of two may be asked for while the other one is checked

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from harness import Project
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 
@@ -17,6 +19,8 @@ from ..sinks.test_sinks import CLOUDS
 from .projects import NewProject
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+TABLES = Path(__file__).parent / "customers"
+"""Customers as Excel wrote them: with a byte order mark, with semicolons, with a row of empty cells."""
 
 
 HERE = {"adoption", "component", "orchestrators", "quickstart", "roster", "stack-reference", "tested"}
@@ -58,20 +62,68 @@ def test_adoption(new_project: NewProject, accounts: Accounts, api: str) -> None
         assert project.grep(key) == []
 
 
-def test_roster(project: Project, accounts: Accounts) -> None:
-    """Four customers from the file, their keys as one document; a fifth is asked for alone."""
-    customers = (EXAMPLES / "roster" / "customers.csv").read_text()
-    project.write((EXAMPLES / "roster" / "__main__.py").read_text())
-    (project.directory / "customers.csv").write_text(customers)
-    project.up()
+@pytest.fixture
+def roster(project: Project) -> Project:
+    """The example's program and file."""
+    for name in ("__main__.py", "customers.csv"):
+        shutil.copy(EXAMPLES / "roster" / name, project.directory / name)
+    return project
+
+
+def test_roster(roster: Project, accounts: Accounts) -> None:
+    """Four customers from the file, their keys as one document by id; a fifth is asked for alone, a domain for nobody."""
+    roster.up()
     keys = {user.email: user.api_key for user in accounts.users}
     assert sorted(keys) == [f"{name}@orchestrator.com" for name in ("acme", "alice", "bob", "globex")]
-    assert sorted(json.loads(project.output("document")).values()) == sorted(keys.values())
+    document = json.loads(roster.output("document"))
+    assert document["1003"] == keys["acme@orchestrator.com"]
+    assert sorted(document.values()) == sorted(keys.values())
 
-    (project.directory / "customers.csv").write_text(customers + "carol@carols-cars.com,\n")
-    project.up()
+    file = roster.directory / "customers.csv"
+    file.write_text(file.read_text().replace("@bobs-bikes.com", "@bigcorp.com") + "1005,carol@carols-cars.com,\n")
+    done = roster.up()
+    assert (
+        "customers: +1 (1005: carol@carols-cars.com), ~1 (1002: bob@bobs-bikes.com becomes bob@bigcorp.com, "
+        in done.output
+    )
     assert len(accounts.record.entries) == 5
-    assert [path for key in keys.values() for path in project.grep(key)] == []
+    assert [path for key in keys.values() for path in roster.grep(key)] == []
+
+
+def test_roster_from_excel(roster: Project, accounts: Accounts) -> None:
+    """A byte order mark, semicolons, capitals, more columns, cells in another encoding, empty rows: the same customers."""
+    text = (EXAMPLES / "roster" / "customers.csv").read_text()
+    rows = [row.split(",") for row in text.replace("id,email,prefix", "ID, Email ,Prefix").splitlines()]
+    table = "".join(";".join([*row, '"M\u00fcller; & Co"']) + "\r\n" for row in rows) + ";;;\r\n\r\n"
+    roster.setenv(OPENFUNNEL_API_KEY=None)
+    for content in (table.encode("utf-8-sig"), table.encode("cp1252"), text.replace("\n", "\r\n").encode("utf-8-sig")):
+        (roster.directory / "customers.csv").write_bytes(content)
+        previewed = roster.pulumi("preview").output
+        assert (
+            "customers: +4 (1001: alice@alice-startup.com, 1002: bob@bobs-bikes.com, 1003: info@acme.com, " in previewed
+        )
+    assert accounts.record.entries == []
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        *[(file.read_bytes(), "customers.csv has no column id.") for file in sorted(TABLES.glob("*.csv"))],
+        (b"id;mail\r\n1;a@x.com\r\n", "customers.csv has no column email, prefix."),
+        (b"", "customers.csv has no column id, email, prefix."),
+        (b"id,email,prefix\n1,a@x.com,\n\n1,b@x.com,\n", "customers.csv, line 4: the id 1 is there twice."),
+        (b"id,email,prefix\n,a@x.com,\n", "customers.csv, line 2: there is no id."),
+        (b"id,email,prefix\n7\n", "customers: 7 is empty. Give addresses such as bob@b.com."),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_roster_from_a_file_that_cannot_be_read(roster: Project, content: bytes, line: str) -> None:
+    """One line names the column, the row or the id."""
+    (roster.directory / "customers.csv").write_bytes(content)
+    failed = roster.pulumi("preview", check=False)
+    assert failed.status != 0
+    assert line in failed.errors
+    assert "Traceback" not in failed.output
 
 
 def _copied(project: Project, example: str) -> None:

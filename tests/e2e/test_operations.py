@@ -19,7 +19,7 @@ STATES = sorted(path for path in (Path(__file__).parent / "states").iterdir() if
 ADOPTED = "of_adopted_0123456789"
 SUCCESSOR = "of_successor_0123456789"
 BALANCE = answer(200, {"total_credits": 200, "credits_used": 37.5, "credits_left": 162.5})
-REFUSED = answer(401)
+REFUSED = answer(401, {"error_code": "UNAUTHORIZED"})
 EXISTS = answer(409, {"error_code": "USER_EXISTS"})
 
 ADOPTING = """

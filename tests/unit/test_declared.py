@@ -59,6 +59,14 @@ def test_a_list_is_by_address() -> None:
     assert found.members["bob@b.com"].alias == "old@b.com"
 
 
+def test_an_alias_is_found_in_any_spelling() -> None:
+    """Where the old ids were addresses; one that is an old id is that one."""
+    emails: dict[str, str] = {"cust-1": "alice@b.com", "cust-2": "bob@b.com"}
+    aliases = {"cust-1": " Alice@A.com", "cust-2": "Bob@A.com"}
+    found = declared({"roster": "team", "emails": emails, "aliases": aliases}, DOMAIN, ["alice@a.com", "Bob@A.com"])
+    assert [member.alias for member in found.members.values()] == ["alice@a.com", "Bob@A.com"]
+
+
 @pytest.mark.parametrize("emails", [None, [], {}])
 def test_nobody(emails: Any) -> None:
     """Is nobody."""
@@ -112,6 +120,16 @@ def test_a_prefix_that_cannot_be_names_its_member() -> None:
     assert _refused({"cust-1": "a@x.com", "cust-2": "b@x.com"}, prefixes={"cust-2": "a@b"}) == (
         'team: cust-2 (b@x.com): prefix "a@b": an @ in it; it is only what stands before the @. Set another prefix.'
     )
+
+
+@pytest.mark.parametrize("emails", [{"cust-1": "a@x.com", "cust-2": None}, ["a@x.com", "cust-2@x.com"]])
+def test_a_prefix_of_nobody_is_refused(emails: Any) -> None:
+    """A slip of the pen would ask for another user; one whose address is not known yet may have a prefix."""
+    own = {"cust-2": "b"} if isinstance(emails, dict) else {"Cust-2@x.com": "b"}
+    _declared(emails, prefixes=own)
+    assert _refused(emails, prefixes=own | {"cust-3": "c"}) == "team: prefixes names cust-3, not in emails."
+    assert _refused(emails, prefixes=own | {"x@y.com": "c"}, secret=True) == "team: prefixes names 1, not in emails."
+    _declared(["a@x.com", None], prefixes={"x@y.com": "c"})
 
 
 def test_what_is_wrong_for_all_is_said_once() -> None:

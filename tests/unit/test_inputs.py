@@ -26,6 +26,9 @@ class Series:
     def __iter__(self) -> Iterator[object]:
         return iter(self._values)
 
+    def __repr__(self) -> str:
+        return f"Series{self._values}"
+
 
 def _document(emails: Any) -> Any:
     document = Given("team", emails).document
@@ -130,6 +133,8 @@ ADVICE = "Give addresses such as bob@b.com."
         ({1.0: "a@x.com"}, "team: emails has an id that is not text or an integer: 1.0."),
         ({True: "a@x.com"}, "team: emails has an id that is not text or an integer: True."),
         ({" ": "a@x.com"}, "team: emails has an id that is not text or an integer: ' '."),
+        ({"cust\n1": "a@x.com"}, "team: emails has an id with a character that cannot be shown: 'cust\\n1'."),
+        ({"\x1b[31m": "a@x.com"}, "team: emails has an id with a character that cannot be shown: '\\x1b[31m'."),
         ({b"cust-1": "a@x.com"}, "team: emails has an id that is not text or an integer: b'cust-1'."),
         ({("a" * 200,): "a@x.com"}, f"team: emails has an id that is not text or an integer: ('{'a' * 78}."),
     ],
@@ -203,6 +208,21 @@ def test_a_mapping_that_does_not_fit(emails: Any, given: Any, message: str) -> N
     roster = Given("team", emails)
     with pytest.raises(pulumi.RunError, match=f"^{re.escape(message)}$"):
         inputs.by_id(roster, "existing_api_keys", given, roster.known_ids)
+
+
+def test_secret_addresses_are_counted() -> None:
+    """Where the ids are addresses that no message may show."""
+    given = Given("team", EMAILS)
+    for keys, message in (
+        ({"carol@c.com": "of_carol"}, "team: existing_api_keys names 1 of its addresses, not in emails."),
+        ({"bob@b.com": 7}, "team: existing_api_keys gives 1 of its addresses something that is not text."),
+        (
+            {"Bob@b.com": "of_bob", "bob@b.com": "of_robert"},
+            "team: existing_api_keys names 1 of its addresses twice, and differently.",
+        ),
+    ):
+        with pytest.raises(pulumi.RunError, match=f"^{re.escape(message)}$"):
+            inputs.by_id(given, "existing_api_keys", keys, EMAILS, hidden=True)
 
 
 def test_a_key_of_none_is_left_out() -> None:

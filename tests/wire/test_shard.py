@@ -149,7 +149,7 @@ def test_secret_addresses_are_in_the_envelope_of_every_answer(
     assert read == outs
     news = {"cust-0": member(0, "bigcorp.com")} | of(1)
     updated = later.update(outs, checked(later, inputs, members=news, secret=True))
-    assert later.secret == hidden
+    assert later.secret == hidden | {"applied"}  # a digest of what may be guessed
     assert updated["secret"] is True
     later.delete("team", updated)
     said = [message for provider in (shard, later) for _, message in provider.engine.logs]
@@ -157,6 +157,19 @@ def test_secret_addresses_are_in_the_envelope_of_every_answer(
     assert not any("@" in message for message in said)
     assert any(message.startswith("cust-0: now stands for another address") for message in said)
     assert any(message.startswith("cust-2: removed from the stack only") for message in said)
+
+
+def test_addresses_that_become_secret_are_written_anew(shard: Provider, later: Provider, accounts: Accounts) -> None:
+    """Without a request; once they are, nothing is left to do."""
+    inputs = checked(shard)
+    _, outs = shard.create(inputs)
+    hidden = checked(later, inputs, secret=True)
+    assert later.diff(outs, hidden) == (True, [], False)
+    updated = later.update(outs, hidden)
+    assert later.secret == {"api_keys", "users", "failed", "applied"}
+    assert updated["api_keys"] == outs["api_keys"]
+    assert later.diff(updated, hidden) == (False, [], False)
+    assert len(accounts.record.entries) == 4
 
 
 def test_secret_addresses_that_are_the_ids_are_not_said_either(
@@ -380,3 +393,14 @@ def test_another_orchestrator_replaces_nothing(shard: Provider) -> None:
     assert shard.diff(outs, inputs | {"orchestrator": "acme"}) == (False, [], False)
     others = {id_: entry | {"internal_email": f"{id_}@acme.com"} for id_, entry in TEAM["members"].items()}
     assert shard.diff(outs, inputs | {"orchestrator": "acme", "members": others}) == (True, [], False)
+
+
+def test_a_ledger_that_knows_a_secret_user_as_anothers_shows_no_address(shard: Provider, later: Provider) -> None:
+    """At check, where the ledger refuses a newcomer."""
+    shard.create(checked(shard, members=of(1)))
+    for id_ in ("cust-1", "user1@elsewhere.com"):
+        _, [(_, message)] = later.check(TEAM | {"members": {id_: member(1, "elsewhere.com")}, "secret": True})
+        assert "the ledger knows its internal email as another end user's" in message
+        assert "@" not in message
+    _, [(_, message)] = later.check(TEAM | {"members": {"cust-1": member(1, "elsewhere.com")}})
+    assert message.startswith("user1@orchestrator.com: the ledger knows it as the user of user1@customers.com")

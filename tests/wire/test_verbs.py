@@ -274,8 +274,7 @@ def test_two_users_do_not_stand_for_one(provider: Provider) -> None:
     assert provider.check({"email": "alice@a.com", "prefix": "same"})[1] == []
     [(_, message)] = provider.check({"email": "bob@b.com", "prefix": "same"})[1]
     assert message == (
-        "same@orchestrator.com: it is the user of alice@a.com in this stack, and bob@b.com would get its key. No key was "
-        "handed out. For the same customer under another name or address, set aliases; for another one, set prefix or "
+        "same@orchestrator.com: alice@a.com and bob@b.com both map to it. No key was handed out. Set prefix on one, or "
         'email_mapping="subaddress".'
     )
 
