@@ -4,9 +4,10 @@ VENV := .venv
 JOBS ?= 3
 BIN := $(VENV)/bin
 WITH_ENGINE := engine="$$(tools/engine/install | tail -n 1)" && test -n "$$engine" && PATH="$$engine:$$PATH"
+WITH_SDKS := sdks="$$($(BIN)/python tools/sinks/install sdks | tail -n 1)" && test -n "$$sdks"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit canaries protocol crash faults bench engine clean
+.PHONY: help demo test check unit canaries protocol crash faults bench sinks engine clean
 
 help:
 	@echo 'make demo   see a real "pulumi up" create an OpenFunnel user, against a local simulator'
@@ -18,6 +19,7 @@ help:
 	@echo 'make crash  the core killed at every system call, all of them; minutes'
 	@echo 'make faults a campaign of kills and faults through the real CLI; minutes (ARGS="--seed 7 --runs 40")'
 	@echo 'make bench  the benchmarks; twenty minutes (ARGS=--quick)'
+	@echo 'make sinks  examples/kubernetes with the real provider; a quarter of an hour the first time'
 	@echo 'make clean  remove .venv and what the tools left here'
 
 demo: $(VENV)/installed
@@ -37,7 +39,9 @@ check: $(VENV)/installed
 	$(BIN)/mypy __main__.py
 	$(BIN)/mypy --no-namespace-packages benchmarks/programs/*.py
 	$(BIN)/mypy --scripts-are-modules tools/servers/install
-	for example in examples/*/; do $(BIN)/mypy "$$example" || exit 1; done
+	$(BIN)/mypy --scripts-are-modules tools/sinks/install
+	$(WITH_SDKS) && for program in examples/*/__main__.py examples/*/*/__main__.py; do \
+	    MYPYPATH="$$sdks" $(BIN)/mypy "$$(dirname "$$program")" || exit 1; done
 	$(BIN)/lint-imports
 
 unit: $(VENV)/installed
@@ -59,11 +63,15 @@ faults: $(VENV)/installed
 bench: $(VENV)/installed
 	$(WITH_ENGINE) $(BIN)/python -m benchmarks $(ARGS)
 
+sinks: $(VENV)/installed
+	@$(BIN)/python tools/sinks/install sdks kubernetes >/dev/null
+	$(WITH_ENGINE) $(BIN)/python -m pytest tests/sinks/real_kubernetes.py
+
 engine:
 	@tools/engine/install
 
 clean:
-	rm -rf $(VENV) venv examples/*/venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) venv examples/*/venv examples/*/*/venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed. Run: make PYTHON=python3.x $(MAKECMDGOALS)")'

@@ -63,7 +63,7 @@ class ProvisionedUserProvider(_Provider):
         from .dynamic.process import PROCESS
         from .dynamic.user import UserVerbs
 
-        return UserVerbs(PROCESS)
+        return UserVerbs(PROCESS.session)
 
 
 class ProvisionedUsersShardProvider(_Provider):
@@ -83,4 +83,4 @@ class ProvisionedUsersMembersProvider(_Provider):
         from .dynamic.members import MembersVerbs
         from .dynamic.process import PROCESS
 
-        return MembersVerbs(PROCESS)
+        return MembersVerbs(PROCESS.session)

@@ -97,7 +97,7 @@ class ScriptedServer:
                     for chunk in server.script(request):
                         self.wfile.write(chunk)
 
-            do_GET = do_POST  # noqa: N815 - http.server's name
+            do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815 - http.server's names
 
             def log_message(self, *_: object) -> None:
                 """Stay silent."""

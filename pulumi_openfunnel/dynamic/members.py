@@ -14,9 +14,10 @@ from ..provisioning.changes import Changes, changes, check_removals, sentence
 from ..provisioning.declared import Declared, check_takeovers, declared
 from ..provisioning.keys import EndUser
 from ..provisioning.placement import Member, match, place
+from ..provisioning.session import Session
 from ..schema import MEMBERS_INPUTS, PLACED, dump, load, pick
 from .envelope import secrets
-from .process import Process, Verbs
+from .process import Verbs
 from .shard_state import members_of
 
 _KNOWN = ("emails", "prefixes", "aliases", "email_mapping", "orchestrator", "max_removals")
@@ -26,11 +27,11 @@ class MembersVerbs(Verbs):
     """Each verb of a roster's members.
 
     Args:
-        process: the provider process.
+        session: the operation.
     """
 
-    def __init__(self, process: Process) -> None:
-        self._session = process.session
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Check every address, place every member, refuse what must not be; say what changes."""

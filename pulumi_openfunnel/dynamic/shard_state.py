@@ -12,6 +12,7 @@ from pulumi import contains_unknowns
 from ..provisioning.keys import ACTIVE, EndUser, Failed, Held, ProvisionedKey, brings_another_key
 from ..provisioning.placement import Member, match
 from ..schema import DOCUMENTS, dump, load, pick
+from .envelope import secrets
 
 
 @dataclass(frozen=True)
@@ -173,3 +174,14 @@ def closed(props: Mapping[str, Any]) -> dict[str, Any]:
         name: dump(value) if name in DOCUMENTS and not contains_unknowns(value) else value
         for name, value in props.items()
     }
+
+
+def closed_outputs(outs: Mapping[str, Any], *, secret: bool) -> dict[str, Any]:
+    """A shard's outputs as the state holds them.
+
+    Args:
+        outs: opened.
+        secret: whether addresses are.
+    """
+    hidden = secrets(closed(outs), "api_keys")
+    return secrets(hidden, "users", "failed", "applied") | {"secret": True} if secret else hidden

@@ -22,9 +22,8 @@ from ..operation import Operation, under_name
 from ..provisioning import preflight, release, users
 from ..provisioning.connections import Caller
 from ..provisioning.keys import EndUser, Failed, ProvisionedKey
-from .envelope import secrets
 from .process import Process
-from .shard_state import Outcome, Plan, applied, closed, held, opened, plan, shown
+from .shard_state import Outcome, Plan, applied, closed_outputs, held, opened, plan, shown
 
 
 class ShardWork:
@@ -44,7 +43,7 @@ class ShardWork:
         outs = opened(props)
         with self._process.summary.verb():
             outs["users"] = self._session.of_each(outs["users"], lambda id_: self._seen(id_, outs))
-        return _closed_outputs(outs, secret=bool(outs.get("secret")))
+        return closed_outputs(outs, secret=bool(outs.get("secret")))
 
     def let_go(self, props: dict[str, Any]) -> None:
         """Release every key."""
@@ -78,7 +77,7 @@ class ShardWork:
                 outcome.stays(id_, f"stays in the state, which keeps its key: {error}")
         tried = {"engine": sys.argv[-1], "users": len(planned.missing)}
         done = {} if outcome.outs["failed"] else {"applied": digest}
-        return _closed_outputs(outcome.outs | {"tried": tried} | done, secret=bool(news.get("secret")))
+        return closed_outputs(outcome.outs | {"tried": tried} | done, secret=bool(news.get("secret")))
 
     def _caller(self, news: dict[str, Any]) -> Caller | InvalidSetting:
         """Who asks, or why nobody can: the same for everybody."""
@@ -190,8 +189,3 @@ def _failed(error: OpenFunnelError, news: Mapping[str, Any], id_: str) -> Failed
     if news.get("secret"):
         error.call_user(shown(id_, news["members"][id_]["email"], news))
     return Failed(error.reason)
-
-
-def _closed_outputs(outs: dict[str, Any], *, secret: bool) -> dict[str, Any]:
-    outs = secrets(closed(outs), "api_keys")
-    return secrets(outs, "users", "failed", "applied") | {"secret": True} if secret else outs

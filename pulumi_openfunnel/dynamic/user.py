@@ -18,7 +18,7 @@ from ..provisioning.connections import Caller
 from ..provisioning.keys import ACTIVE, EndUser, Held, ProvisionedKey, brings_another_key, fingerprint
 from ..schema import ADOPTED, INPUTS, ISSUED, REPLACING, SHOWN_AS, USER_INPUTS, pick
 from .envelope import secrets
-from .process import Process, Verbs
+from .process import Verbs
 
 _KEPT = (*INPUTS, SHOWN_AS)
 _HIDDEN = ("email", "prefix", "internal_email")
@@ -28,11 +28,11 @@ class UserVerbs(Verbs):
     """Each verb of a ``ProvisionedUser``.
 
     Args:
-        process: the provider process.
+        session: the operation.
     """
 
-    def __init__(self, process: Process) -> None:
-        self._session = process.session
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     def check(self, olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Normalize what the program gave and compute the internal email. Without olds, a create follows."""
@@ -71,7 +71,7 @@ class UserVerbs(Verbs):
         preflight.warn_of_ledger(self._session, caller)
         with _named(props):
             key = users.get_key(self._session, caller, _end_user(props), props.get(ADOPTED))
-        return CreateResult(key.id, _enveloped(pick(props, _KEPT) | _issued(key)))
+        return CreateResult(key.id, created(props, key))
 
     def read(self, id: str, props: dict[str, Any]) -> ReadResult:
         """Try the user's key. What is not known leaves the state as it is, and a user never vanishes from it."""
@@ -146,6 +146,16 @@ class UserVerbs(Verbs):
             preflight.look_into_ledger(self._session, caller, [_end_user(inputs)])
         who = inputs["internal_email"] if known else "a user"
         preflight.try_provisioner_key(self._session, caller, inputs.get(SHOWN_AS) or who)
+
+
+def created(props: dict[str, Any], key: ProvisionedKey) -> dict[str, Any]:
+    """The outputs of a user whose key was got.
+
+    Args:
+        props: the inputs, as check gave them.
+        key: the user's.
+    """
+    return _enveloped(pick(props, _KEPT) | _issued(key))
 
 
 @contextlib.contextmanager

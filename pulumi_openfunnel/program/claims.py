@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -20,6 +21,9 @@ _KEYS = {
     "openfunnel:apiKey": "pulumi config set --secret openfunnel:apiKey",
     "openfunnel:orchestrators": "pulumi config set --path --secret 'openfunnel:orchestrators.NAME.apiKey'",
 }
+
+MOCKED_USER_ID = "guy@orchestrator.com"
+"""The orchestrator under mocks, where no setting names one."""
 
 
 class Holder(NamedTuple):
@@ -48,11 +52,13 @@ class Claim(NamedTuple):
         holder: the declaration.
         email: the end user's address, normalized.
         owner: the declaration's resource.
+        test: what tells the test that it is made in from others; None where that is not known.
     """
 
     holder: Holder
     email: str
     owner: Callable[[], pulumi.Resource | None]
+    test: object = None
 
 
 class Program:
@@ -74,6 +80,7 @@ class Program:
         self.failing: WeakSet[asyncio.Task[Any]] = WeakSet()
         self.rest: asyncio.Task[None] | None = None
         self._told: set[str] = set()
+        self._test: ContextVar[object] = ContextVar("test", default=None)
 
     @property
     def seconds(self) -> float:
@@ -84,9 +91,19 @@ class Program:
     def current() -> Program:
         """The program that runs now: one for each connection to an engine's (or the mocks') resource monitor."""
         try:
-            return _programs.setdefault(get_monitor(), Program())
+            program = _programs.setdefault(get_monitor(), Program())
         except TypeError:  # there is none, as Pulumi will say, or none that can be a weak key
             return Program()
+        program.begin_test()
+        return program
+
+    def begin_test(self) -> None:
+        """Tell what is declared from here on, and in tasks that come of it, from what other tests declare.
+
+        ``pulumi.runtime.test`` runs each test in a task, so in a context, of its own.
+        """
+        if self._test.get() is None and is_mocked() and _is_within_task():
+            self._test.set(object())
 
     def claim(self, at: tuple[str, str], internal_email: str, claim: Claim, *, secret: bool = False) -> None:
         """Let a declaration stand for its user, when no other one does.
@@ -101,6 +118,7 @@ class Program:
             pulumi.RunError: naming both and the ways out.
         """
         holder, email = claim.holder, claim.email
+        claim = claim._replace(test=self._test.get())
         first = self.claims.setdefault((at[0], internal_email), claim)
         if first.holder == holder:
             return
@@ -134,7 +152,7 @@ class Program:
 
     def _is_over(self, claim: Claim) -> bool:
         """Whether a claim is one of an earlier test: tests may share one ``set_mocks``, and with it this program."""
-        if not is_mocked():
+        if not is_mocked() or (claim.test is not None and claim.test is self._test.get()):
             return False
         gc.collect()
         return claim.owner() is None
@@ -165,6 +183,13 @@ def is_mocked() -> bool:
     return isinstance(get_monitor(), MockMonitor)
 
 
+def _is_within_task() -> bool:
+    try:
+        return asyncio.current_task() is not None
+    except RuntimeError:  # no loop runs
+        return False
+
+
 def engine_address() -> str | None:
     """The engine's address as this program was given it, host and port; its provider is given the same.
 
@@ -184,7 +209,9 @@ def destination(orchestrator: str | None) -> tuple[str, str]:
     from .. import settings
 
     base_url, domain = settings.destination(pulumi.runtime.get_config, os.environ, orchestrator)
-    return base_url, domain or f"<{orchestrator or 'the orchestrator'}'s domain>"  # not set: as under mocks
+    if not domain and orchestrator is None and is_mocked():
+        domain = MOCKED_USER_ID.partition("@")[2]
+    return base_url, domain or f"<{orchestrator or 'the orchestrator'}'s domain>"  # not set, which check refuses
 
 
 async def parent_of(opts: pulumi.ResourceOptions | None) -> str | None:
