@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
+import os
 import signal
 import sys
 import tempfile
@@ -16,13 +16,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import shards
-from api import serving
-from chart import draw
-from measure import Bench, Sample
-from report import Conditions, conditions, groups, results
-from rows import ROWS, Row
-from summary import Summary
+from harness import need
+
+from . import shards
+from .api import serving
+from .chart import draw
+from .measure import Bench, Sample
+from .report import Conditions, conditions, groups, results
+from .rows import ROWS, Row
+from .summary import Summary
 
 _ROOT = Path(__file__).resolve().parent.parent
 _SIZES = (10, 100, 1000, 5000)
@@ -34,9 +36,9 @@ _READERS, _QUICK_READERS = 800, 40
 def main() -> int:
     """Measure, and write what was measured."""
     args = _arguments()
-    for needed in ("pulumi", "pulumi-language-python", "curl", "xargs"):
-        if shutil.which(needed) is None:
-            raise SystemExit(f"{needed} is not on PATH. Run: make bench")
+    need("bench", "curl", "xargs")
+    for name in [name for name in os.environ if name.startswith("PYTHON")]:
+        del os.environ[name]  # it would be measured, too
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="openfunnel-bench-", dir=args.directory) as made:
@@ -96,7 +98,7 @@ def _command(args: argparse.Namespace) -> str:
         "--shards": args.shards,
         "--readers": [args.readers] if args.shards and args.readers != _READERS else None,
     }
-    return " ".join(["python benchmarks", *(f"{name} {_spelled(value)}" for name, value in given.items() if value)])
+    return " ".join(["python -m benchmarks", *(f"{name} {_spelled(value)}" for name, value in given.items() if value)])
 
 
 def _say(before: str, found: object) -> None:
@@ -120,7 +122,7 @@ def _json(data: object) -> str:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python benchmarks", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
     add = parser.add_argument
     add("--sizes", type=_listed(_positive), metavar="N,...", help=f"users (default: {_spelled(_SIZES)})")
     add("--rows", type=_listed(_row), default=ROWS, metavar="ROW,...", help=_spelled(row.key for row in ROWS))

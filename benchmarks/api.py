@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-ORCHESTRATOR = "guy@orchestrator.com"
+from harness import simulator
+from harness.simulator import ORCHESTRATOR
+
 KEY = "of_benchmarks"
 
 
@@ -63,13 +63,5 @@ def internal(emails: list[str]) -> list[str]:
 def serving(directory: Path, latency: float) -> Iterator[Api]:
     """Serve until the context ends; each user takes the latency, in seconds."""
     record = directory / "record.jsonl"
-    options = ["--port", "0", "--latency", str(latency), "--orchestrator", f"{ORCHESTRATOR}={KEY}"]
-    command = [sys.executable, "-m", "pulumi_openfunnel", "simulator", *options, "--record", str(record)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            base_url = server.stdout.readline().strip() if server.stdout else ""
-            if not base_url:
-                raise SystemExit("The simulator did not start. Run: pip install 'pulumi-openfunnel[simulator]'")
-            yield Api(base_url, record)
-        finally:
-            server.terminate()
+    with simulator.serving(KEY, record, f"--latency={latency}") as base_url:
+        yield Api(base_url, record)

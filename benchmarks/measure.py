@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from api import Api, NotTrue, internal
-from rows import EMPTY, Row
-from stack import PREVIEW, PROGRAMS, REFRESH, UP, CommandFailed, Stack, Timed, clean_environment
+from harness import UP, clean_environment
+
+from .api import Api, NotTrue, internal
+from .rows import EMPTY, Row
+from .stack import NO_PROXY, PREVIEW, PROGRAMS, REFRESH, CommandFailed, Stack, Timed
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Bench:
         began = time.perf_counter()
         done = subprocess.run(
             command,
-            env=clean_environment() | self.api.environment,
+            env=clean_environment() | NO_PROXY | self.api.environment,
             input="".join(f"{email}\n" for email in internal(emails)),
             capture_output=True,
             text=True,

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from chart import Bar, Group
-from rows import ROWS, Row
-from summary import VERBS, Spread, Summary
+from .chart import Bar, Group
+from .rows import ROWS, Row
+from .summary import VERBS, Spread, Summary
 
 _WHAT = """\
 One server in a process of its own answers all of them, each user after the same latency. Every number comes from a

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from api import NotTrue
-from measure import Bench, Sample
-from report import Conditions, spelled, table
-from rows import sharded
-from stack import UP, CommandFailed, Stack
-from summary import VERBS, Summary
+from harness import UP
+
+from .api import NotTrue
+from .measure import Bench, Sample
+from .report import Conditions, spelled, table
+from .rows import sharded
+from .stack import CommandFailed, Stack
+from .summary import VERBS, Summary
 
 _PREVIEWS = 3  # each adds another user, so mostly to another shard
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-import rows
-from measure import Sample
-from rows import Row
+from . import rows
+from .measure import Sample
+from .rows import Row
 
 VERBS = ("up", "preview", "refresh", "add")
 

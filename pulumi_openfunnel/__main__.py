@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .commands import ledger, simulator
+from .commands import doctor, ledger, simulator
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m pulumi_openfunnel", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (simulator, ledger):
+    for command in (doctor, ledger, simulator):
         command.add_to(commands)
     args = parser.parse_args(argv)
     status: int = args.run(args)

@@ -81,16 +81,22 @@ class LedgerUnusable(OpenFunnelError):
     """The ledger cannot be read or written.
 
     Attributes:
-        path: its file.
+        place: where it lies, as messages name it; never with a password.
         problem: what is wrong with it, as the words behind its name.
         way_out: the sentence that says what to do.
+        transient: whether the same call may succeed later: the place is down, throttles, or somebody holds it.
     """
 
-    def __init__(self, path: object, problem: str, way_out: str) -> None:
-        super().__init__(f"The ledger {path} {problem}. {way_out}")
-        self.path = path
+    def __init__(self, place: object, problem: str, way_out: str, *, transient: bool = False) -> None:
+        super().__init__(f"The ledger {place} {problem}. {way_out}")
+        self.place = place
         self.problem = problem
         self.way_out = way_out
+        self.transient = transient
+
+    def again(self) -> LedgerUnusable:
+        """The same error for another caller, who may say more of its own."""
+        return LedgerUnusable(self.place, self.problem, self.way_out, transient=self.transient)
 
 
 class ProvisioningError(OpenFunnelError):

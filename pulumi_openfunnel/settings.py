@@ -7,10 +7,10 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from . import base_url, emails
+from . import base_url, emails, ledger_urls
 from .errors import InvalidInput, InvalidSetting
+from .places import Place
 
 DEFAULT_BASE_URL = "https://api.openfunnel.dev"
 DEFAULT_TIMEOUT = 300.0  # seconds
@@ -56,7 +56,7 @@ class Settings:
         api_key: the provisioner key; None when none is set. Not shown by ``repr``.
         timeout: seconds of trying for one user.
         orchestrator: the name of these credentials in the config; None for the stack's default ones.
-        ledger: the ledger's file; None when it is off.
+        ledger: where the ledger lies; None when it is off.
         ledger_key: the 32 bytes that the ledger is sealed under instead of the provisioner key. Not shown by ``repr``.
     """
 
@@ -66,12 +66,12 @@ class Settings:
     api_key: str | None = field(repr=False)
     timeout: float = DEFAULT_TIMEOUT
     orchestrator: str | None = None
-    ledger: Path | None = None
+    ledger: Place | None = None
     ledger_key: bytes | None = field(default=None, repr=False)
 
     def way_out(self, setting: str) -> str:
         """The sentence that says how ``USER_ID`` or ``API_KEY`` of these credentials is set."""
-        return _Place(setting, self.orchestrator).way_out
+        return _Setting(setting, self.orchestrator).way_out
 
     def require_api_key(self) -> str:
         """The provisioner key.
@@ -80,7 +80,7 @@ class Settings:
             InvalidSetting: when none is set.
         """
         if self.api_key is None:
-            raise _Place(API_KEY, self.orchestrator).unset()
+            raise _Setting(API_KEY, self.orchestrator).unset()
         return self.api_key
 
 
@@ -99,15 +99,15 @@ def read(config: Config, environ: Mapping[str, str], orchestrator: object = None
     _check_spelling(config)
     name = _known(config, orchestrator)
     credentials = _credentials(config, environ, name)
-    user_id, domain = _user_id(_Place(USER_ID, name), credentials[USER_ID])
+    user_id, domain = _user_id(_Setting(USER_ID, name), credentials[USER_ID])
     return Settings(
         user_id=user_id,
         domain=domain,
         base_url=_base_url(_value(config, environ, BASE_URL)),
-        api_key=_api_key(_Place(API_KEY, name), credentials[API_KEY]),
+        api_key=_api_key(_Setting(API_KEY, name), credentials[API_KEY]),
         timeout=_timeout(_value(config, environ, TIMEOUT)),
         orchestrator=name,
-        ledger=ledger_file(config, environ),
+        ledger=ledger_place(config, environ),
         ledger_key=ledger_key(environ),
     )
 
@@ -123,35 +123,22 @@ def _check_spelling(config: Config) -> None:
                 )
 
 
-def ledger_file(config: Config, environ: Mapping[str, str]) -> Path | None:
-    """The ledger's file; None when it is off.
+def orchestrator_names(config: Config) -> list[str]:
+    """The names of the orchestrators in the config.
 
     Raises:
-        InvalidSetting: when the path is not absolute: the provider and the command would look in two places.
+        InvalidSetting: when the setting holds something else.
     """
-    value = _value(config, environ, LEDGER)
-    if value is None:
-        return default_ledger()
-    if value.lower() == OFF:
-        return None
-    problem = None
-    try:
-        path = Path(value).expanduser()
-    except RuntimeError:
-        problem = "names a home directory that is not known"
-    else:
-        if "\0" in value or not path.is_absolute() or path.name in ("", ".."):
-            problem = "is not the absolute path of a file"
-    if problem is not None:
-        raise _Place(LEDGER).wrong(problem)
-    return path
+    return sorted(_orchestrators(config))
 
 
-def default_ledger() -> Path:
-    """The ledger in the user's state directory, such as ``~/.local/state/pulumi-openfunnel/ledger.db``."""
-    import platformdirs
+def ledger_place(config: Config, environ: Mapping[str, str]) -> Place | None:
+    """Where the ledger lies; None when it is off.
 
-    return platformdirs.user_state_path("pulumi-openfunnel", appauthor=False) / "ledger.db"
+    Raises:
+        InvalidSetting: when the setting names no place.
+    """
+    return ledger_urls.parse(_value(config, environ, LEDGER))
 
 
 def ledger_key(environ: Mapping[str, str]) -> bytes | None:
@@ -202,7 +189,7 @@ def is_key(text: str) -> bool:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Setting:
     """Where a setting of some credentials stands, and how it is set there."""
 
     setting: str
@@ -248,7 +235,7 @@ def _orchestrators(config: Config) -> dict[str, dict[str, object]]:
     if not isinstance(value, dict) or not all(isinstance(entry, dict) for entry in value.values()):
         raise InvalidSetting(
             ORCHESTRATORS,
-            f"{ORCHESTRATORS} is not an object of names to userId and apiKey. {_Place(USER_ID, 'acme').way_out}",
+            f"{ORCHESTRATORS} is not an object of names to userId and apiKey. {_Setting(USER_ID, 'acme').way_out}",
         )
     return value
 
@@ -264,7 +251,7 @@ def _known(config: Config, orchestrator: object) -> str | None:
     raise InvalidSetting(
         ORCHESTRATORS,
         f"orchestrator {emails.quoted(orchestrator)} is not in {ORCHESTRATORS} (known: {names}). "
-        f"{_Place(USER_ID, emails.quoted(orchestrator).strip(chr(34))).way_out}",
+        f"{_Setting(USER_ID, emails.quoted(orchestrator).strip(chr(34))).way_out}",
     )
 
 
@@ -275,7 +262,7 @@ def _credentials(config: Config, environ: Mapping[str, str], name: str | None) -
     return {setting: _text(entry.get(setting.partition(":")[2])) for setting in (USER_ID, API_KEY)}
 
 
-def _user_id(place: _Place, value: str | None) -> tuple[str, str]:
+def _user_id(place: _Setting, value: str | None) -> tuple[str, str]:
     if value is None:
         raise place.unset()
     try:
@@ -288,7 +275,7 @@ def _user_id(place: _Place, value: str | None) -> tuple[str, str]:
     return user_id, address.ascii_domain
 
 
-def _api_key(place: _Place, value: str | None) -> str | None:
+def _api_key(place: _Setting, value: str | None) -> str | None:
     if value is not None and not is_key(value):
         raise place.wrong("holds a space, a line break or another character no key has")
     return value
@@ -297,7 +284,7 @@ def _api_key(place: _Place, value: str | None) -> str | None:
 def _base_url(value: str | None) -> str:
     problem = base_url.problem(value or DEFAULT_BASE_URL)
     if problem:
-        raise _Place(BASE_URL).wrong(problem)
+        raise _Setting(BASE_URL).wrong(problem)
     return base_url.spelled(value or DEFAULT_BASE_URL)
 
 
@@ -309,5 +296,5 @@ def _timeout(value: str | None) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds <= 86400:
-        raise _Place(TIMEOUT).wrong("is not a number of seconds between 0 and 86400")
+        raise _Setting(TIMEOUT).wrong("is not a number of seconds between 0 and 86400")
     return seconds

@@ -12,6 +12,17 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 _DAY = dt.timedelta(days=1)
+_SIGNS = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Authority:
@@ -30,6 +41,8 @@ class Authority:
         self._name = _name("An authority of the tests")
         ca = _builder(self._name, self._name, self._key)
         ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        ca = ca.add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
+        ca = ca.add_extension(_SIGNS, critical=True)
         self.file = directory / "authority.pem"
         self.file.write_bytes(ca.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
@@ -38,6 +51,8 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         signed = _builder(_name(host), self._name, key)
         signed = signed.add_extension(x509.SubjectAlternativeName([_alternative(host)]), critical=False)
+        by = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        signed = signed.add_extension(by, critical=False)  # Python 3.13 is strict (RFC 5280)
         pem = self._directory / "server.pem"
         encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
         pem.write_bytes(

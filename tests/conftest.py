@@ -1,14 +1,16 @@
-"""Servers for every kind of test: of other make, and the simulator."""
+"""Servers for every kind of test, of other make, and the simulator; provider processes."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 
+from .provider_process import Start, starter
 from .servers import ORCHESTRATOR, PROVISIONER_KEY, ScriptedServer
 
 
@@ -35,3 +37,10 @@ def api(accounts: Accounts) -> Iterator[str]:
     """Its base URL."""
     with serve(accounts) as base_url:
         yield base_url
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a provider process with a ledger of the test's own; keyword arguments become its environment."""
+    with starter(tmp_path / "ledger.db") as start_one:
+        yield start_one

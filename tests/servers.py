@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -104,11 +103,6 @@ class ScriptedServer:
                 """Stay silent."""
 
         return Handler
-
-
-def clean_environment() -> dict[str, str]:
-    """The environment without what would configure Pulumi or OpenFunnel."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("OPENFUNNEL_", "PULUMI_"))}
 
 
 def told(error: BaseException) -> str:

@@ -5,20 +5,18 @@ Everything lives in a directory of its own, which is removed at the end, also wh
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import httpx
 
+from harness import Failed, Project
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 
-ROOT = Path(__file__).resolve().parent.parent
+QUICKSTART = Path(__file__).resolve().parent.parent / "examples" / "quickstart" / "__main__.py"
 ORCHESTRATOR = "guy@orchestrator.com"
 
 
@@ -29,9 +27,9 @@ def main() -> int:
     accounts = Accounts([Account(ORCHESTRATOR, provisioner_key)])
     try:
         with tempfile.TemporaryDirectory(prefix="openfunnel-demo-") as directory, serve(accounts) as base_url:
-            tell_story(Stack(Path(directory)), base_url, provisioner_key, accounts)
-    except subprocess.CalledProcessError as error:
-        print(f"\nThe demo failed: {' '.join(error.cmd)} ended with {error.returncode}.\n{error.stdout or ''}")
+            tell_story(Stage(Path(directory)), base_url, provisioner_key, accounts)
+    except Failed as error:
+        print(f"\nThe demo failed: {error}")
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted; nothing is left behind.")
@@ -39,29 +37,29 @@ def main() -> int:
     return 0
 
 
-def tell_story(stack: Stack, base_url: str, provisioner_key: str, accounts: Accounts) -> None:
+def tell_story(stage: Stage, base_url: str, provisioner_key: str, accounts: Accounts) -> None:
     say(
         f"An OpenFunnel of our own serves {base_url}.",
         f"There {ORCHESTRATOR} is an orchestrator: its key may create users.",
     )
-    stack.run("stack", "init", "demo")
-    stack.run("config", "set", "openfunnel:baseUrl", base_url)
-    stack.show("config", "set", "openfunnel:userId", ORCHESTRATOR)
-    stack.show("config", "set", "--secret", "openfunnel:apiKey", stdin=provisioner_key)
+    stage.run("stack", "init", "demo")
+    stage.run("config", "set", "openfunnel:baseUrl", base_url)
+    stage.show("config", "set", "openfunnel:userId", ORCHESTRATOR)
+    stage.show("config", "set", "--secret", "openfunnel:apiKey", stdin=provisioner_key)
 
     say("The program:", *(f"    {line}" for line in program_lines()))
 
     say("What would happen? The internal email is known already, and nothing is created.")
-    stack.show("preview", "--suppress-progress")
+    stage.show("preview", "--suppress-progress")
     expect(not accounts.users, "a preview created a user")
 
     say("Now for real.")
-    stack.show("up", "--yes", "--skip-preview", "--suppress-progress")
+    stage.show("up", "--yes", "--skip-preview", "--suppress-progress")
 
     say("The key is a secret in Pulumi, and shown only to who asks for it:")
-    stack.show("stack", "output", "alice_internal_email")
-    stack.show("stack", "output", "alice_api_key")
-    key = stack.show("stack", "output", "alice_api_key", "--show-secrets").strip()
+    stage.show("stack", "output", "alice_internal_email")
+    stage.show("stack", "output", "alice_api_key")
+    key = stage.show("stack", "output", "alice_api_key", "--show-secrets").strip()
     expect([(user.email, user.api_key) for user in accounts.users] == [("alice@orchestrator.com", key)], "another key")
 
     say("It works. OpenFunnel bills it to the orchestrator's credits:")
@@ -71,45 +69,24 @@ def tell_story(stack: Stack, base_url: str, provisioner_key: str, accounts: Acco
     print(balance.text)
 
     say("Once more: nothing to do, and OpenFunnel is not asked again.")
-    stack.show("up", "--yes", "--skip-preview", "--suppress-progress", "--expect-no-changes")
+    stage.show("up", "--yes", "--skip-preview", "--suppress-progress", "--expect-no-changes")
     expect(len(accounts.users) == 1, "a second user")
     say("That was all of it. Next: the README's first screen, with your own account.")
 
 
-class Stack:
-    """The quickstart, copied into a directory that also holds Pulumi's state and home."""
+class Stage:
+    """The quickstart's program, and commands as a reader would see them."""
 
     def __init__(self, directory: Path) -> None:
-        self._project = directory / "project"
-        self._project.mkdir()
-        shutil.copy(ROOT / "Pulumi.yaml", self._project)
-        shutil.copytree(ROOT / "examples" / "quickstart", self._project / "examples" / "quickstart", symlinks=True)
-        (self._project / ".venv").symlink_to(sys.prefix)
-        (directory / "state").mkdir()
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PULUMI_", "OPENFUNNEL_"))}
-        self._environment = kept | {
-            "PULUMI_HOME": str(directory / "home"),
-            "PULUMI_BACKEND_URL": f"file://{directory / 'state'}",
-            "PULUMI_CONFIG_PASSPHRASE": secrets.token_urlsafe(16),
-            "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "OPENFUNNEL_LEDGER": str(directory / "ledger.db"),
-        }
+        self._project = Project(directory, name="openfunnel-quickstart")
+        self._project.write(QUICKSTART.read_text())
 
     def run(self, *args: str, stdin: str = "") -> str:
         """Run one command of the Pulumi CLI and return what it printed."""
-        return subprocess.run(
-            ["pulumi", *args, "--non-interactive", "--color", "never"],
-            cwd=self._project,
-            env=self._environment,
-            input=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=True,
-        ).stdout
+        return self._project.pulumi(*args, stdin=stdin).output
 
     def show(self, *args: str, stdin: str = "") -> str:
-        """Run one command as a reader would see it."""
+        """Run one command, and show it with what it printed."""
         print(f"$ pulumi {' '.join(args)}", flush=True)
         output = self.run(*args, stdin=stdin)
         lines = [line for line in output.splitlines() if line.strip()]
@@ -119,7 +96,7 @@ class Stack:
 
 def program_lines() -> list[str]:
     """The quickstart's program, without its docstring."""
-    source = (ROOT / "examples" / "quickstart" / "__main__.py").read_text()
+    source = QUICKSTART.read_text()
     return [line for line in source.splitlines() if line and not line.startswith('"""')]
 
 

@@ -106,7 +106,7 @@ class Pace:
                 break
             wait = self._opens - time.monotonic()
             if wait > waits.left:
-                raise _too_long(who, wait)
+                raise _too_long(who, wait, asked=waits.asked)
             if wait > LONG_WAIT:
                 operation.progress(None, f"OpenFunnel asked to wait: requests go on in {wait:.0f} s.")
             if wait > 0:
@@ -176,12 +176,12 @@ def _out(who: str) -> Unreachable:
     )
 
 
-def _too_long(who: str, seconds: float) -> RateLimited:
+def _too_long(who: str, seconds: float, *, asked: bool) -> RateLimited:
     until = datetime.fromtimestamp(time.time() + seconds, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     error = RateLimited(
         who,
-        f"OpenFunnel asked to wait until {until}, which is longer than one user waits ({MOST_WAITS / 60:.0f} minutes). No request "
-        "was sent. Run pulumi up again then.",
+        f"OpenFunnel asked to wait until {until}, which is longer than one user waits ({MOST_WAITS / 60:.0f} minutes). "
+        f"{'' if asked else 'No request was sent. '}Run pulumi up again then.",
         seconds,
     )
     error.transient = False

@@ -14,7 +14,6 @@ from ..provisioning import preflight, verify
 from ..provisioning.changes import changes
 from ..provisioning.connections import Caller
 from ..provisioning.keys import EndUser, fingerprint
-from ..provisioning.ownership import check_end_user
 from ..provisioning.placement import match
 from ..provisioning.session import Session
 from .shard_state import members_of
@@ -35,8 +34,8 @@ def check_new(session: Session, olds: Mapping[str, Any], news: Mapping[str, Any]
         _check_adopted(caller, news, adopted)
     before, wanted = members_of(olds.get("members") or {}), members_of(news["members"])
     new = changes(before, wanted, match(before, wanted)).added
-    for member in new.values():
-        check_end_user(caller, EndUser(member.email, member.internal_email))
+    users = [EndUser(member.email, member.internal_email) for member in new.values()]
+    preflight.look_into_ledger(session, caller, users)
     _try_provisioner_key(
         session, news, [id_ for id_ in new if contains_unknowns(adopted) or id_ not in adopted], operation
     )

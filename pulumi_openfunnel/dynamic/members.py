@@ -73,12 +73,12 @@ class MembersVerbs(Verbs):
         secret = bool(inputs.get("secret"))
         check_takeovers(found, before, same)
         self._remember(before, found, same)
-        self._review(inputs, found, changes(before, found.members, same, late=found.late), secret=secret)
+        open_ = found.may_be_late(before, same)
+        changed = changes(before, found.members, same, late=len(found.late), may_be_late=open_)
+        self._review(inputs, found, changed, secret=secret)
         shards = {id_: int(old["shard"]) for id_, old in olds.items()}
         placed = {id_: _entry(member, place(shards, same, id_)) for id_, member in found.members.items()}
-        if found.late:  # among these may be those whose addresses are not known yet
-            placed = {id_: old for id_, old in olds.items() if id_ not in same.values()} | placed
-        return placed
+        return {id_: olds[id_] for id_ in open_} | placed
 
     def _remember(self, before: Mapping[str, Member], found: Declared, same: Mapping[str, str]) -> None:
         """What the engine shows of the stack's users, for everybody else's checks.
@@ -103,13 +103,12 @@ class MembersVerbs(Verbs):
     def _review(self, inputs: dict[str, Any], found: Declared, changed: Changes, *, secret: bool) -> None:
         """Refuse removals that are not meant; say what changes."""
         roster = inputs["roster"]
-        if not found.late:
-            names = [found.name_of_old(id_, old) for id_, old in sorted(changed.removed.items())]
-            most = inputs.get("max_removals")
-            protect = bool(inputs.get("protected"))
-            check_removals(roster, changed, names, most=None if most is None else int(most), protect=protect)
+        names = [found.name_of_old(id_, old) for id_, old in sorted(changed.removed.items())]
+        most = inputs.get("max_removals")
+        protect = bool(inputs.get("protected"))
+        check_removals(roster, changed, names, most=None if most is None else int(most), protect=protect)
         if not changed.is_none:
-            ledger = self._session.ledger_file() is not None
+            ledger = self._session.ledger_place() is not None
             self._session.operation.info(None, sentence(roster, changed, ledger=ledger, secret=secret))
 
 

@@ -7,6 +7,8 @@ the program and that gives it no way to fail in one line, to hear of a cancel, o
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import sys
 import threading
@@ -15,6 +17,7 @@ from typing import Any, Protocol
 
 from pulumi.dynamic import CheckResult, Config, CreateResult, DiffResult, ReadResult, UpdateResult
 
+from ..errors import OpenFunnelError
 from ..operation import Operation
 from ..provisioning.session import Session
 from . import internals
@@ -66,7 +69,10 @@ class Process:
         Complaining here of a setting would break destroy, too.
         """
         self._config = config
-        if self._fitting.acquire(blocking=False) and internals.fit():
+        if not self._fitting.acquire(blocking=False):
+            return
+        atexit.register(self._close)  # the engine interrupts the process at its end
+        if internals.fit():
             threading.Thread(target=self._end_with_engine, name="end-with-engine", daemon=True).start()
 
     def stop(self) -> None:
@@ -89,7 +95,13 @@ class Process:
         self._stopped.set()
         while internals.a_verb_runs():
             time.sleep(_LOOK_AGAIN)
+        self._close()
         os._exit(0)
+
+    def _close(self) -> None:
+        """Leave nothing of the run in the ledger; what cannot be removed expires."""
+        with contextlib.suppress(OpenFunnelError):
+            self.session.connections.close()
 
 
 PROCESS = Process()

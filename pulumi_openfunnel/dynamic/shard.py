@@ -93,7 +93,7 @@ class ShardVerbs(Verbs):
 
             checks.check_retried(self._session, news, again, self._many)
             count = f"{len(again)} that failed before {'is' if len(again) == 1 else 'are'} tried again"
-            self._many.info(news["roster"], f"{count}{_named(again, news)}.")
+            self._session.operation.info(news["roster"], f"{count}{_named(again, news)}.")
         return planned.changes
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +17,7 @@ from ..errors import (
     OpenFunnelError,
     ProvisioningError,
 )
+from ..ledger.turns import Busy
 from ..operation import Operation, under_name
 from ..provisioning import preflight, release, users
 from ..provisioning.connections import Caller
@@ -68,7 +70,7 @@ class ShardWork:
         caller = self._caller(news)
         moved = self._session.of_each(planned.moved, lambda id_: self._kept(caller, olds, news, planned, id_))
         outcome.moved(moved)
-        outcome.came(self._session.of_each(planned.missing, lambda id_: self._got(caller, news, id_)))
+        outcome.came(self._came(caller, news, planned.missing))
         for id_ in outcome.leaving:
             try:
                 self._let_go(id_, olds)
@@ -111,12 +113,44 @@ class ShardWork:
         member = props[document][id_]
         return under_name(self._many, member["internal_email"], _shown(id_, member, props))
 
-    def _got(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Failed:
+    def _came(
+        self, caller: Caller | InvalidSetting, news: dict[str, Any], ids: list[str]
+    ) -> dict[str, ProvisionedKey | Failed]:
+        """Each member's key, or why there is none. Those that another run is creating are waited for without a thread."""
+        came: dict[str, ProvisionedKey | Failed] = {}
+        until: float | None = None
+        while ids:
+            got = self._session.of_each(ids, lambda id_: self._got(caller, news, id_))
+            busy = {id_: key for id_, key in got.items() if isinstance(key, Busy)}
+            came |= {id_: key for id_, key in got.items() if not isinstance(key, Busy)}
+            if not busy or isinstance(caller, InvalidSetting):
+                break
+            until = until or time.monotonic() + caller.settings.timeout
+            ids, failed = self._waited(caller, news, busy, until)
+            came |= failed
+        return came
+
+    def _waited(
+        self, caller: Caller, news: dict[str, Any], busy: dict[str, Busy], until: float
+    ) -> tuple[list[str], dict[str, Failed]]:
+        """The members to begin again, once there are some; or why none of them can be."""
+        by_user = {news["members"][id_]["internal_email"]: id_ for id_ in busy}
+        try:
+            over = users.wait_for({who: busy[id_] for who, id_ in by_user.items()}, caller, until)
+        except OpenFunnelError as error:
+            return [], {id_: _failed(error, news, id_) for id_ in busy}
+        waiting = [id_ for who, id_ in by_user.items() if who not in over]
+        return [by_user[who] for who in over] + waiting, {}
+
+    def _got(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Busy | Failed:
         key = self._attempt(caller, news, id_)
-        self._process.summary.settled(news["roster"], failed=isinstance(key, Failed))
+        if not isinstance(key, Busy):
+            self._process.summary.settled(news["roster"], failed=isinstance(key, Failed))
         return key
 
-    def _attempt(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Failed:
+    def _attempt(
+        self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str
+    ) -> ProvisionedKey | Busy | Failed:
         try:
             return self._get(caller, news, id_)
         except OpenFunnelError as error:
@@ -125,7 +159,7 @@ class ShardWork:
             self._session.operation.warn(id_, traceback.format_exc())
             return Failed(f"{type(error).__name__}: a defect of pulumi-openfunnel, see the warning.")
 
-    def _get(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Failed:
+    def _get(self, caller: Caller | InvalidSetting, news: dict[str, Any], id_: str) -> ProvisionedKey | Busy | Failed:
         if isinstance(caller, InvalidSetting):
             raise caller
         member = news["members"][id_]
@@ -135,7 +169,7 @@ class ShardWork:
             return Failed(refused[caller.settings])
         try:
             member_caller = replace(caller, operation=self._operation(news, "members", id_))
-            return users.get_key(self._session, member_caller, user, existing_api_key)
+            return users.try_to_get_key(self._session, member_caller, user, existing_api_key)
         except (CredentialsRefused, NotAProvisioner) as error:
             if error.is_general and caller.settings not in self._session.connections.accepted:
                 refused[caller.settings] = error.reason

@@ -16,7 +16,6 @@ from ..operation import Operation, under_name
 from ..provisioning import preflight, refusals, release, users, verify
 from ..provisioning.connections import Caller
 from ..provisioning.keys import ACTIVE, EndUser, Held, ProvisionedKey, brings_another_key, fingerprint
-from ..provisioning.ownership import check_end_user
 from ..schema import ADOPTED, INPUTS, ISSUED, REPLACING, SHOWN_AS, USER_INPUTS, pick
 from .envelope import secrets
 from .process import Process, Verbs
@@ -144,7 +143,7 @@ class UserVerbs(Verbs):
     def _check_new(self, caller: Caller, inputs: dict[str, Any], *, known: bool) -> None:
         """Raise what would fail at create, as far as it is known."""
         if known:
-            check_end_user(caller, _end_user(inputs))
+            preflight.look_into_ledger(self._session, caller, [_end_user(inputs)])
         who = inputs["internal_email"] if known else "a user"
         preflight.try_provisioner_key(self._session, caller, inputs.get(SHOWN_AS) or who)
 

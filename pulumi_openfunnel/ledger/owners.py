@@ -23,5 +23,8 @@ class Owners(Protocol):
         A lease is renewed here, and waited for, when its last renewal is more than a few seconds old.
         """
 
+    def others(self) -> list[str]:
+        """The runs of other processes that live, or cannot be said to be dead yet; for what only one may do."""
+
     def end(self) -> None:
         """End this process's run, so that nobody waits for it; nothing of it is left behind."""

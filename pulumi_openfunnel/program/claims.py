@@ -83,7 +83,10 @@ class Program:
     @staticmethod
     def current() -> Program:
         """The program that runs now: one for each connection to an engine's (or the mocks') resource monitor."""
-        return _programs.setdefault(get_monitor(), Program())
+        try:
+            return _programs.setdefault(get_monitor(), Program())
+        except TypeError:  # there is none, as Pulumi will say, or none that can be a weak key
+            return Program()
 
     def claim(self, at: tuple[str, str], internal_email: str, claim: Claim, *, secret: bool = False) -> None:
         """Let a declaration stand for its user, when no other one does.

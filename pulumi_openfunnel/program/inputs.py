@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any
@@ -45,11 +46,14 @@ class Given:
         plain = {key: None if key in self.late else email for key, email in self._entries.items()}
         return schema.dump(plain if self.by_id else list(plain.values()))
 
-    async def is_secret(self) -> bool | None:
-        """True when an address is a secret; None otherwise."""
-        outputs = [self.whole, *self.late.values()]
-        found = [await output.is_secret() for output in outputs if isinstance(output, pulumi.Output)]
-        return True if any(found) else None
+    @property
+    def outputs(self) -> list[Any]:
+        """What the addresses are made of, where they are outputs."""
+        return list(self.late.values()) if self.whole is None else [self.whole]
+
+    async def is_late(self) -> bool:
+        """Whether an address is not known yet, as in a preview that is before its creation."""
+        return not all([await output.is_known() for output in self.outputs if isinstance(output, pulumi.Output)])
 
     @cached_property
     def ids(self) -> Mapping[str, None] | None:
@@ -74,8 +78,12 @@ class Given:
         return self.ids
 
     def id_of(self, key: object) -> str:
-        """The id that a look-up means: an id as it is, and of a list an address in any spelling."""
-        return str(key) if self.by_id else str(addresses.normalize(key))
+        """The id that a look-up means, as far as it is known: an id as it is, of a list an address in any spelling."""
+        return str(addresses.normalize(key)) if self.by_id is False else str(key)
+
+    def found(self, id_: str, ids: Collection[str]) -> str:
+        """The same, once the ids are known."""
+        return id_ if self.by_id or id_ in ids else str(addresses.normalize(id_))
 
     def keyed(self, values: dict[str, Any]) -> dict[str, Any]:
         """A mapping by id, which of a list finds any spelling of an address."""
@@ -83,27 +91,54 @@ class Given:
 
 
 class ByAddress(dict[str, Any]):
-    """A mapping by address that finds any spelling of one."""
+    """A mapping that finds any spelling of an address, and what may be an id as it is."""
 
     def __getitem__(self, key: str) -> Any:
-        return super().__getitem__(str(addresses.normalize(key)))
+        return super().__getitem__(self._id(key))
 
     def __contains__(self, key: object) -> bool:
-        return super().__contains__(addresses.normalize(key))
+        return super().__contains__(self._id(key))
 
     def get(self, key: str, default: Any = None) -> Any:
-        return super().get(str(addresses.normalize(key)), default)
+        return super().get(self._id(key), default)
+
+    def _id(self, key: Any) -> Any:
+        return key if super().__contains__(key) else addresses.normalize(key)
+
+
+def document(value: Any) -> Any:
+    """A mapping as a document."""
+    if value is None or (isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values())):
+        return schema.dump(value and {str(key): text for key, text in value.items()})
+    return pulumi.Output.from_input(value).apply(schema.dump)
+
+
+def secrecy(opts: pulumi.ResourceOptions | None, made_of: Iterable[Any]) -> asyncio.Future[bool | None] | bool | None:
+    """Whether a roster's addresses are to be secret: True, None for not, or what will tell.
+
+    Args:
+        opts: the roster's options, which may hide its outputs.
+        made_of: the values that internal emails are made of; those that are outputs may be secrets.
+    """
+
+    async def one_is() -> bool | None:
+        return True if any([await output.is_secret() for output in outputs]) else None
+
+    outputs = [value for value in made_of if isinstance(value, pulumi.Output)]
+    if {"users", "failed"} & set((opts and opts.additional_secret_outputs) or ()):
+        return True
+    return asyncio.ensure_future(one_is()) if outputs else None
 
 
 def missing(roster: str, key: str, ids: Collection[str]) -> str:
-    """The line that says that a roster has no such member, and which ones are near."""
+    """The line that says that a roster has no such member, and which ones of these are near."""
     import difflib
 
     near = difflib.get_close_matches(key, ids, n=3)
     return f"{key} is not in the roster {roster}" + (f"; near: {', '.join(near)}" if near else "")
 
 
-def by_id(given: Given, argument: str, value: Any, ids: Collection[str]) -> dict[str, Any]:
+def by_id(given: Given, argument: str, value: Any, ids: Collection[str], *, hidden: bool = False) -> dict[str, Any]:
     """One of the roster's mappings, by id; of a list, by the address in its one spelling.
 
     Args:
@@ -111,23 +146,26 @@ def by_id(given: Given, argument: str, value: Any, ids: Collection[str]) -> dict
         argument: the mapping's name.
         value: what the program gives.
         ids: those that are in the roster.
+        hidden: whether ids are secret addresses, which no message may show.
 
     Raises:
         pulumi.RunError: naming those that are not in the roster, are there twice and differ, or have no text.
     """
+
+    def named(wrong: Collection[str]) -> str:
+        return f"{len(wrong)} of its addresses" if hidden else wording.names(sorted(wrong))
+
     if not isinstance(value, Mapping):
         raise pulumi.RunError(f"{given.roster}: {argument} is not a mapping by {_key(given)}.")
     found: dict[str, Any] = {}
     for key, text in value.items():
-        id_ = given.id_of(key)
+        id_ = given.found(given.id_of(key), ids)
         if text is not None and found.setdefault(id_, text) != text:
-            raise pulumi.RunError(f"{given.roster}: {argument} names {id_} twice, and differently.")
-    strange = sorted(found.keys() - set(ids))
-    if strange:
-        raise pulumi.RunError(f"{given.roster}: {argument} names {wording.names(strange)}, not in emails.")
-    textless = sorted(id_ for id_, text in found.items() if not isinstance(text, str))
-    if textless:
-        raise pulumi.RunError(f"{given.roster}: {argument} gives {wording.names(textless)} something that is not text.")
+            raise pulumi.RunError(f"{given.roster}: {argument} names {named([id_])} twice, and differently.")
+    if strange := found.keys() - set(ids):
+        raise pulumi.RunError(f"{given.roster}: {argument} names {named(strange)}, not in emails.")
+    if textless := [id_ for id_, text in found.items() if not isinstance(text, str)]:
+        raise pulumi.RunError(f"{given.roster}: {argument} gives {named(textless)} something that is not text.")
     return found
 
 

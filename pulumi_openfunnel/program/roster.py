@@ -70,14 +70,15 @@ class ProvisionedUsers(pulumi.ComponentResource):
         self._program.warn_of_plain_key()
         self._given = inputs.Given(name, emails)
         self._made_of: dict[str, Any] = {
-            "prefixes": prefixes,
+            "prefixes": inputs.document(prefixes),
             "email_mapping": email_mapping,
             "orchestrator": orchestrator,
         }
+        self._secret = inputs.secrecy(opts, [*self._given.outputs, self._made_of["prefixes"]])
         members = self._members(opts, aliases, max_removals)
         self._placed: pulumi.Output[Opaque] = members.placed.apply(partial(self._claimed, opts))
         self._shards = self._split(opts, existing_api_keys, orchestrator)
-        self._verdict: pulumi.Output[None] = self._of_shards("tried_now").apply(self._judge)
+        self._verdict: pulumi.Output[None] = pulumi.Output.from_input(self._judge())
         self.register_outputs({})
 
     @cached_property
@@ -132,11 +133,10 @@ class ProvisionedUsers(pulumi.ComponentResource):
             "roster": self._name,
             "emails": given.document,
             "late_emails": given.late or None,
-            "prefixes": _document(self._made_of["prefixes"]),
             "aliases": schema.dump({str(new): str(old) for new, old in (aliases or {}).items()} or None),
             "max_removals": max_removals,
             "protected": True if getattr(self, "_protect", opts.protect) else None,
-            "secret": asyncio.ensure_future(given.is_secret()) if given.late or given.whole is not None else None,
+            "secret": self._secret,
         }
         ignored = [name for name in opts.ignore_changes or [] if name in schema.MEMBERS_INPUTS]
         return Members(
@@ -146,7 +146,6 @@ class ProvisionedUsers(pulumi.ComponentResource):
                 parent=self,
                 depends_on=opts.depends_on,
                 ignore_changes=[*ignored, "late_emails"] if "emails" in ignored else ignored or None,
-                additional_secret_outputs=["placed", "emails"] if opts.additional_secret_outputs else None,
             ),
         )
 
@@ -155,12 +154,10 @@ class ProvisionedUsers(pulumi.ComponentResource):
         opts = opts or pulumi.ResourceOptions()
         members = self._placed.apply(lambda placed: Opaque(by_shard(placed.value)))
         adopted = None if keys is None else self._adopted(keys)
-        secret = asyncio.ensure_future(self._given.is_secret()) if self._given.late or self._given.whole else None
-        hidden = [name for name in opts.additional_secret_outputs or [] if name in ("users", "failed")]
         options = pulumi.ResourceOptions(
             parent=self,
             depends_on=opts.depends_on,
-            additional_secret_outputs=["api_keys", "existing_api_keys", *hidden, *(["members"] if hidden else [])],
+            additional_secret_outputs=["api_keys", "existing_api_keys"],
         )
         shards = []
         for number in range(SHARDS):
@@ -170,18 +167,19 @@ class ProvisionedUsers(pulumi.ComponentResource):
                 props["existing_api_keys"] = pulumi.Output.secret(keys_of_shard)
             if orchestrator is not None:
                 props["orchestrator"] = orchestrator
-            if secret is not None:
-                props["secret"] = secret
+            if self._secret is not None:
+                props["secret"] = self._secret
             shards.append(Shard(f"{self._name}-{number:02}", props, options))
         return shards
 
     def _adopted(self, keys: Any) -> pulumi.Output[Opaque]:
         """By shard, the keys to adopt; secret, when the program gave them so."""
 
-        def split(found: Opaque) -> Opaque:
+        async def split(found: Opaque) -> Opaque:
             given, placed = found.value
             adopted: dict[int, dict[str, str]] = {}
-            for id_, key in inputs.by_id(self._given, "existing_api_keys", given, placed.value).items():
+            hidden = await self._hides_ids()
+            for id_, key in inputs.by_id(self._given, "existing_api_keys", given, placed.value, hidden=hidden).items():
                 adopted.setdefault(placed.value[id_]["shard"], {})[id_] = key
             return Opaque(adopted)
 
@@ -194,12 +192,20 @@ class ProvisionedUsers(pulumi.ComponentResource):
         placed = schema.load(document)
         if placed is None:  # as under mocks, where nothing is checked
             placed = await self._computed(at[1])
-        secret = await self._given.is_secret()
+        secret = await self._is_secret()
         for id_, entry in placed.items():
             holder = Holder(parent, self._name, id_ if not secret or self._given.by_id else None, id_)
             claim = Claim(holder, entry["email"], weakref.ref(self))
-            self._program.claim(at, entry["internal_email"], claim, secret=bool(secret))
+            self._program.claim(at, entry["internal_email"], claim, secret=secret)
         return Opaque(placed)
+
+    async def _is_secret(self) -> bool:
+        """Whether no message may show an address."""
+        return bool(await self._secret if isinstance(self._secret, asyncio.Future) else self._secret)
+
+    async def _hides_ids(self) -> bool:
+        """Whether no message may show an id, because it may be an address."""
+        return not self._given.by_id and await self._is_secret()
 
     async def _computed(self, domain: str) -> dict[str, dict[str, Any]]:
         """What check would compute, without a check."""
@@ -218,7 +224,7 @@ class ProvisionedUsers(pulumi.ComponentResource):
         for key, plain in entries:
             email = str(plain if plain is not None else late.get(key)).strip().lower()
             id_ = key if given.by_id else email
-            user = spelled(email, domain, prefix=(prefixes or {}).get(id_), email_mapping=mapping)
+            user = spelled(email, domain, prefix=(schema.load(prefixes) or {}).get(id_), email_mapping=mapping)
             placed[id_] = {"email": email, "internal_email": user, "shard": shard_of(id_)}
         return placed
 
@@ -234,27 +240,33 @@ class ProvisionedUsers(pulumi.ComponentResource):
         return self._placed.apply(partial(self._read_shard, id_, name, read))
 
     def _read_shard(self, id_: str, name: str, read: Callable[[Any], Any], placed: Opaque) -> Any:
+        id_ = self._given.found(id_, placed.value)
         entry = placed.value.get(id_)
         if entry is not None:
             shard = self._shards[entry["shard"]]
-            found = together([getattr(shard, name), shard.tried_now])
-            return found.apply(partial(self._read_member, id_, read))
-        if self._given.ids is not None:
-            return self._left_out(id_)
-        line = f"{inputs.missing(self._name, id_, placed.value)}."
+            values: pulumi.Output[Opaque] = getattr(shard, name)
+            return values.apply(partial(self._read_member, id_, shard, read))
+        late: pulumi.Output[bool] = pulumi.Output.from_input(self._given.is_late())
+        return late.apply(lambda late: unknown() if late else self._not_placed(id_, placed))
+
+    def _not_placed(self, id_: str, placed: Opaque) -> Any:
+        return self._is_missing(id_, placed) if self._given.ids is None else self._left_out(id_)
+
+    async def _is_missing(self, id_: str, placed: Opaque) -> None:
+        """Fail at the end, with what is near."""
+        near = () if await self._hides_ids() else placed.value
+        line = f"{inputs.missing(self._name, id_, near)}."
         if line not in self._program.failures:
             self._program.failures.append(line)
-        return fail(self._program)
+        await fail(self._program)
 
-    def _read_member(self, id_: str, read: Callable[[Any], Any], found: Opaque) -> Any:
-        values, tried = found.value
+    def _read_member(self, id_: str, shard: Shard, read: Callable[[Any], Any], values: Opaque) -> Any:
         if values.value is None:
             return None  # under mocks
         if id_ in values.value:
             return read(values.value[id_])
-        if id_ in tried.value.failed:
-            return fail(self._program)
-        return self._left_out(id_)
+        tried: pulumi.Output[bool] = pulumi.Output.from_input(shard.failed_now(self._program.engine, id_))
+        return tried.apply(lambda failed: fail(self._program) if failed else self._left_out(id_))
 
     def _left_out(self, id_: str) -> Any:
         if self._program.tells(f"users of {self._name} left out"):
@@ -264,26 +276,18 @@ class ProvisionedUsers(pulumi.ComponentResource):
             )
         return unknown()
 
-    async def _judge(self, found: Opaque) -> None:
+    async def _judge(self) -> None:
         """At the end, sum up what this very update did; fail when users failed in it."""
-        tried = [shard.value for shard in found.value]
+        tried = [await shard.tried_now(self._program.engine) for shard in self._shards]
         failed = {id_: reason for shard in tried for id_, reason in shard.failed.items()}
         done = sum(shard.users for shard in tried)
         if failed:
             users = await self.users.future()  # None when a new shard was left out of this update
-            hidden = bool(await self._given.is_secret()) and not self._given.by_id
-            self._program.failures += verdict(self._name, users, failed, hidden=hidden)
+            self._program.failures += verdict(self._name, users, failed, hidden=await self._hides_ids())
             await fail(self._program)
         if done:
             some = f"{done} {'users' if done > 1 else 'user'} done, none failed"
             pulumi.log.info(f"{self._name}: {some}, in {self._program.seconds:.1f} s.")
-
-
-def _document(value: Any) -> Any:
-    """A mapping as a document."""
-    if value is None or (isinstance(value, Mapping) and all(isinstance(text, str) for text in value.values())):
-        return schema.dump(value and {str(key): text for key, text in value.items()})
-    return pulumi.Output.from_input(value).apply(schema.dump)
 
 
 def _of_shard(number: int, members: Opaque) -> str | None:

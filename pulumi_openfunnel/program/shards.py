@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pulumi
 from pulumi.dynamic import Resource
 
 from .. import schema
 from ..providers import ProvisionedUsersMembersProvider, ProvisionedUsersShardProvider
-from .claims import Program
 from .opaque import Opaque, opened
 
 
 class Members(Resource, module="openfunnel", name="ProvisionedUsersMembers"):
     """Who a roster's members are, and which shard holds whom."""
 
-    placed: pulumi.Output[Any]
+    if TYPE_CHECKING:  # the SDK would evaluate annotations anew for each resource
+        placed: pulumi.Output[Any]
 
     def __init__(self, name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
         props = {"placed": None} | {key: value for key, value in inputs.items() if value is not None}
@@ -28,10 +28,11 @@ class Members(Resource, module="openfunnel", name="ProvisionedUsersMembers"):
 class Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
     """Some users, by id: documents (see ``schema``); what mocks give may be maps."""
 
-    users: pulumi.Output[Any]
-    api_keys: pulumi.Output[Any]
-    failed: pulumi.Output[Any]
-    tried: pulumi.Output[Any]
+    if TYPE_CHECKING:
+        users: pulumi.Output[Any]
+        api_keys: pulumi.Output[Any]
+        failed: pulumi.Output[Any]
+        tried: pulumi.Output[Any]
 
     def __init__(self, name: str, inputs: dict[str, Any], opts: pulumi.ResourceOptions) -> None:
         props = dict.fromkeys(("users", "api_keys", "failed", "tried"))
@@ -49,18 +50,20 @@ class Shard(Resource, module="openfunnel", name="ProvisionedUsersShard"):
     def opened_failed(self) -> pulumi.Output[Opaque]:
         return self.failed.apply(opened)
 
-    @cached_property
-    def tried_now(self) -> pulumi.Output[Opaque]:
-        """What was tried in this very update: what the state tells of an earlier one is not in the way of this one."""
-        engine = Program.current().engine
+    async def tried_now(self, engine: str | None) -> Tried:
+        """What was tried in this very update: what the state tells of an earlier one is not in the way of this one.
 
-        def now(document: Any) -> pulumi.Input[Opaque]:
-            tried = schema.load(document)
-            if not isinstance(tried, dict) or tried["engine"] != engine:  # previewed, or left out of this update
-                return Opaque(Tried(0, {}))
-            return self.failed.apply(lambda failed: Opaque(Tried(tried["users"], schema.load(failed))))
+        Args:
+            engine: the engine's address, which no other update on this machine has at the time.
+        """
+        tried = schema.load(await self.tried.future(with_unknowns=True))
+        if not isinstance(tried, dict) or tried["engine"] != engine:  # previewed, or left out of this update
+            return Tried(0, {})
+        return Tried(tried["users"], schema.load(await self.failed.future()) or {})
 
-        return self.tried.apply(now, run_with_unknowns=True)
+    async def failed_now(self, engine: str | None, id_: str) -> bool:
+        """Whether one user was tried in this very update, and failed."""
+        return id_ in (await self.tried_now(engine)).failed
 
 
 class Tried(NamedTuple):

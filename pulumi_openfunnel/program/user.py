@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi.dynamic import Resource
@@ -40,22 +40,23 @@ class ProvisionedUser(Resource, module="openfunnel", name="ProvisionedUser"):
             program maps to the same internal email.
     """
 
-    email: pulumi.Output[str]
-    """The end user's address, in lower case."""
-    prefix: pulumi.Output[str | None]
-    """As given."""
-    email_mapping: pulumi.Output[str | None]
-    """As given."""
-    orchestrator: pulumi.Output[str | None]
-    """As given."""
-    internal_email: pulumi.Output[str]
-    """The user's address at the orchestrator's domain; known at preview. Another one is another user."""
-    api_key: pulumi.Output[str]
-    """The user's key, a secret."""
-    key_fingerprint: pulumi.Output[str]
-    """The first 16 hex digits of the key's SHA-256: for audits, and as a restart trigger for what uses the key."""
-    key_status: pulumi.Output[str]
-    """``"active"`` or ``"revoked"``, as last seen."""
+    if TYPE_CHECKING:  # the SDK would evaluate annotations anew for each resource
+        email: pulumi.Output[str]
+        """The end user's address, in lower case."""
+        prefix: pulumi.Output[str | None]
+        """As given."""
+        email_mapping: pulumi.Output[str | None]
+        """As given."""
+        orchestrator: pulumi.Output[str | None]
+        """As given."""
+        internal_email: pulumi.Output[str]
+        """The user's address at the orchestrator's domain; known at preview. Another one is another user."""
+        api_key: pulumi.Output[str]
+        """The user's key, a secret."""
+        key_fingerprint: pulumi.Output[str]
+        """The first 16 hex digits of the key's SHA-256: for audits, and as a restart trigger for what uses the key."""
+        key_status: pulumi.Output[str]
+        """``"active"`` or ``"revoked"``, as last seen."""
 
     def __init__(
         self,

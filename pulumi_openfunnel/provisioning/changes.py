@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .. import wording
@@ -42,7 +42,12 @@ class Changes:
 
 
 def changes(
-    olds: Mapping[str, Member], news: Mapping[str, Member], same: Mapping[str, str], *, late: int = 0
+    olds: Mapping[str, Member],
+    news: Mapping[str, Member],
+    same: Mapping[str, str],
+    *,
+    late: int = 0,
+    may_be_late: Collection[str] = (),
 ) -> Changes:
     """Compare a roster's members.
 
@@ -51,6 +56,7 @@ def changes(
         news: as they are declared, by new id.
         same: by new id, the old one; see :func:`placement.match`.
         late: how many more are declared whose addresses are not known yet.
+        may_be_late: old ids whose members may be among these.
     """
     kept = {member.internal_email for member in news.values()}
     added = {id_: new for id_, new in news.items() if _old_user(olds, same, id_) != new.internal_email}
@@ -59,7 +65,7 @@ def changes(
         for id_, new in news.items()
         if id_ not in added and olds[same[id_]].email != new.email
     }
-    removed = {id_: old for id_, old in olds.items() if old.internal_email not in kept}
+    removed = {id_: old for id_, old in olds.items() if old.internal_email not in kept and id_ not in may_be_late}
     renamed = sum(id_ != old for id_, old in same.items() if id_ not in added and id_ not in moved)
     return Changes(added, removed, moved, renamed, len(news) - len(added) - len(moved) - renamed, len(olds), late)
 

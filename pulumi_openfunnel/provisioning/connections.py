@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import functools
-import os
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from ..operation import SILENT, Operation
+from ..places import Place
 from ..settings import Settings
 from .memory import Memory
 
 if TYPE_CHECKING:  # loaded when they are needed: a preview of nothing new makes no request
     from ..api.client import Client
     from ..api.pace import Outage, Pace
-    from ..ledger.ledger import Ledger
+    from ..ledger.rules import Ledger
     from ..ledger.sealing import Seal
+    from .waiting import Room
 
 T = TypeVar("T")
 
@@ -37,6 +37,9 @@ class Connections:
         self._paces: dict[Hashable, Pace] = {}
         self._outages: dict[Hashable, Outage] = {}
         self._ledgers: dict[Hashable, Ledger] = {}
+        self._seen_ledgers: dict[Hashable, Ledger] = {}
+        self._rooms: dict[Hashable, Room] = {}
+        self._known: dict[Hashable, frozenset[str]] = {}
 
     def client(self, settings: Settings) -> Client:
         """The API that the settings name."""
@@ -57,37 +60,56 @@ class Connections:
 
         return self._once(self._outages, settings.base_url, Outage)
 
-    def ledger(self, path: Path) -> Ledger:
-        """The ledger of that path; made when it is not there.
+    def ledger(self, place: Place) -> Ledger:
+        """The ledger of that place; made when it is not there.
 
         Raises:
             LedgerUnusable: when it cannot be had.
         """
-        from ..ledger.ledger import Ledger
+        from ..ledger.opening import ledger_at
 
-        return self._once(self._ledgers, path, lambda: Ledger(path))
+        return self._once(self._ledgers, place, lambda: ledger_at(place))
 
-    def known_ledger(self, path: Path) -> Ledger | None:
-        """The same, when there is one: nothing is made.
+    def seen_ledger(self, place: Place) -> Ledger:
+        """The same, to be looked at: nothing is made, and one that is not there holds nothing.
 
         Raises:
-            LedgerUnusable: when it cannot be used, or could not be made.
+            LedgerUnusable: when it cannot be read, or could not be made.
         """
-        from ..ledger.sqlite.database import check_creatable
+        from ..ledger.opening import ledger_at
 
-        if os.path.lexists(path):
-            return self.ledger(path)
-        check_creatable(path)
-        return None
+        if place in self._ledgers:
+            return self._ledgers[place]
+        return self._once(self._seen_ledgers, place, lambda: ledger_at(place, create=False))
+
+    def known_users(self, place: Place) -> frozenset[str]:
+        """The users that the ledger has documents of, by their names; read once."""
+        ledger = self.seen_ledger(place)
+        return self._once(self._known, place, lambda: frozenset(ledger.archive.store.names("users/")))
+
+    def room(self, place: Place) -> Room:
+        """Where those wait whose users another run is creating."""
+        from .waiting import Room
+
+        ledger = self.ledger(place)
+        return self._once(self._rooms, place, lambda: Room(ledger))
 
     def close(self) -> None:
         """Close all of them."""
         with self._making:
             for client in self._clients.values():
                 client.close()
-            for ledger in self._ledgers.values():
+            for ledger in (*self._ledgers.values(), *self._seen_ledgers.values()):
                 ledger.close()
-            for made in (self._clients, self._paces, self._outages, self._ledgers):
+            for made in (
+                self._clients,
+                self._paces,
+                self._outages,
+                self._ledgers,
+                self._seen_ledgers,
+                self._rooms,
+                self._known,
+            ):
                 made.clear()
 
     def _once(self, made: dict[Hashable, T], key: Hashable, make: Callable[[], T]) -> T:

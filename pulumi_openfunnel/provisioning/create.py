@@ -6,31 +6,31 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..api.answers import CreatedUser, believe
+from ..api.answers import CreatedUser
 from ..api.retries import persist
 from ..errors import AnotherEndUser, AnswerNotBelieved, LedgerUnusable, ProvisioningError
-from ..ledger.rows import Identity, Row
+from ..ledger.turns import Asked, Busy, Holds, Taken
 from ..settings import API_KEY
 from . import refusals
 from .connections import Caller
-from .intent import Intent, Recorded, Unrecorded
-from .kept import open_row
-from .keys import REVOKED, EndUser, ProvisionedKey
+from .intent import BeginAgain, Intent, Recorded, Unrecorded
+from .keys import EndUser, ProvisionedKey
 from .ownership import identity_of
-from .verify import verify
+from .recall import recalled
 
 if TYPE_CHECKING:
-    from ..ledger.ledger import Ledger
-
-_LOOK = 0.5  # seconds between two looks at what another run does
+    from ..ledger.rules import Ledger
 
 
-def provision(caller: Caller, user: EndUser) -> ProvisionedKey:
+def provision(caller: Caller, user: EndUser) -> ProvisionedKey | Busy:
     """The user with this internal email, and its key: from the ledger, or created.
 
     Args:
         caller: who asks, where, with which key.
         user: whom for.
+
+    Returns:
+        Its key; or who is creating it: then it is to be waited for, and asked for again.
 
     Raises:
         InvalidSetting: when no provisioner key is set; no request was sent.
@@ -41,35 +41,27 @@ def provision(caller: Caller, user: EndUser) -> ProvisionedKey:
     caller.client  # noqa: B018 - made before anything is written down: what cannot be asked leaves no trail
     if caller.settings.ledger is None:
         return _ask(caller, user, Unrecorded())
-    identity = identity_of(caller, user)
     with _no_request_sent():
         ledger = caller.connections.ledger(caller.settings.ledger)
     while True:
-        row, mine = _turn(caller, ledger, identity)
-        if mine:
-            return _ask(caller, user, Recorded(ledger, row, caller.seals[0], caller.operation))
-        key = _recall(caller, user, ledger, row)
-        if key is not None:
-            return key
+        with contextlib.suppress(BeginAgain):
+            key = _turn(caller, user, ledger)
+            if key is not None:
+                return key
 
 
-def _turn(caller: Caller, ledger: Ledger, identity: Identity) -> tuple[Row, bool]:
-    """The ledger's row for a user, once no other run that lives is creating it; and whether it is ours to create."""
-    who, operation, waited = identity.internal_email, caller.operation, 0.0
-    while True:
-        with _no_request_sent():
-            row, mine = ledger.begin(identity)
-        if not mine and row.identity.email != identity.email:
-            raise refusals.another_end_user(identity, row.identity)
-        if mine or row.holds_key:
-            return row, mine
-        if waited >= caller.settings.timeout:
-            raise refusals.in_progress(identity)
-        if operation.stopping():
-            raise refusals.cancelled(who)
-        operation.progress(who, "another run is creating this user. Waiting for its answer.")
-        operation.wait(_LOOK)
-        waited += _LOOK
+def _turn(caller: Caller, user: EndUser, ledger: Ledger) -> ProvisionedKey | Busy | None:
+    """What the user's turn brings; None when what the ledger held of it works no more."""
+    identity = identity_of(caller, user)
+    with _no_request_sent():
+        turn: Asked | Holds | Busy | Taken = ledger.begin(identity)
+    if isinstance(turn, Taken):
+        raise refusals.another_end_user(identity, turn.user)
+    if isinstance(turn, Holds):
+        return recalled(caller, user, ledger, turn)
+    if isinstance(turn, Busy):
+        return turn
+    return _ask(caller, user, Recorded(ledger, turn, caller.seals[0], caller.operation))
 
 
 @contextlib.contextmanager
@@ -80,33 +72,6 @@ def _no_request_sent() -> Iterator[None]:
     except LedgerUnusable as error:
         error.add("No request was sent.")
         raise
-
-
-def _recall(caller: Caller, user: EndUser, ledger: Ledger, row: Row) -> ProvisionedKey | None:
-    """The key that the ledger holds, when it may still work; None when it does not."""
-    who, operation = row.identity.internal_email, caller.operation
-    try:
-        created = believe(who, caller.settings.require_api_key(), 200, open_row(row, caller.seals))
-    except AnswerNotBelieved as error:
-        ledger.doubted(row, error.problem)
-        return None
-    key = ProvisionedKey(created.id, created.api_key)
-    state = verify(caller, key.api_key)
-    if state.status == REVOKED:
-        ledger.dead(row, "OpenFunnel refused it")
-        operation.info(who, "the key in the ledger was revoked, so OpenFunnel is asked for a new one.", key.fingerprint)
-        return None
-    caller.memory.check_key(user, key.fingerprint)
-    other = ledger.issued(row, key.fingerprint)
-    if other is not None:
-        ledger.doubted(row, "its key is another user's")
-        raise refusals.shared_key(row.identity, key.fingerprint, other.identity)
-    if state.status is None:
-        problem = f"but whether it still works is not known. {state.problem}"
-        operation.warn(who, f"key taken from the ledger, {problem}", key.fingerprint)
-    else:
-        operation.info(who, "key taken from the ledger; no new one was requested.", key.fingerprint)
-    return key
 
 
 def _ask(caller: Caller, user: EndUser, intent: Intent) -> ProvisionedKey:
@@ -134,7 +99,7 @@ def _ask(caller: Caller, user: EndUser, intent: Intent) -> ProvisionedKey:
         caller.connections.accepted.add(settings)
         key = ProvisionedKey(id=created.id, api_key=created.api_key)
         _check_key(caller, user, key, intent)
-        intent.issued(created, key.fingerprint)
+        intent.issued(key)
     except AnotherEndUser:
         raise
     except AnswerNotBelieved as error:

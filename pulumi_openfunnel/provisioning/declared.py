@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,21 +21,33 @@ class Declared:
         roster: its name.
         members: by id, which is the program's own, or the address of a list.
         names: by id, what messages call a member: never by a secret address.
-        late: how many addresses are not known yet.
+        late: whose addresses are not known yet: by id, or by position in a list.
         secret: whether the addresses are secret.
+        by_id: whether the ids are the program's own.
     """
 
     roster: str
     members: Mapping[str, Member]
     names: Mapping[str, str]
-    late: int
+    late: Sequence[str]
     secret: bool
+    by_id: bool
 
     def name_of_old(self, id_: str, old: Member) -> str:
         """What messages call a member as it was."""
         if not self.secret:
             return id_ if id_ == old.email else f"{id_} ({old.email})"
         return "another member" if id_ == old.email else id_
+
+    def may_be_late(self, olds: Mapping[str, Member], same: Mapping[str, str]) -> set[str]:
+        """The old ids whose members may be declared with an address that is not known yet.
+
+        Args:
+            olds: the old members.
+            same: by new id, the old one; see :func:`placement.match`.
+        """
+        open_ = olds.keys() - set(same.values()) if self.late else set()
+        return open_ & set(self.late) if self.by_id else open_
 
 
 def declared(inputs: Mapping[str, Any], domain: str) -> Declared:
@@ -51,17 +63,19 @@ def declared(inputs: Mapping[str, Any], domain: str) -> Declared:
     roster, secret = inputs["roster"], bool(inputs.get("secret"))
     entries, names, late = _addresses(roster, inputs, secret=secret)
     prefixes, aliases = _by_id(inputs, "prefixes"), _by_id(inputs, "aliases")
+    by_id = isinstance(inputs.get("emails"), Mapping)
+    _check_known(roster, prefixes, {*entries, *late} if by_id else None if late else entries.keys(), secret=secret)
     email_mapping = inputs.get("email_mapping", emails.PREFIX)
     members, wrong = {}, []
     for id_, email in entries.items():
         try:
             user = emails.internal_email(email, domain, prefix=prefixes.get(id_), email_mapping=email_mapping)
         except InvalidInput as error:
-            wrong.append(f"{names[id_]}: {error.advice}" if secret else str(error))
+            wrong.append(_unusable(error, names[id_], secret=secret))
         else:
             members[id_] = Member(email, user, aliases.get(id_))
     _raise(roster, wrong)
-    found = Declared(roster, members, names, late, secret)
+    found = Declared(roster, members, names, late, secret, by_id=by_id)
     _check_distinct(found)
     return found
 
@@ -91,18 +105,20 @@ def check_takeovers(found: Declared, olds: Mapping[str, Member], same: Mapping[s
     _raise(found.roster, lines)
 
 
-def _addresses(roster: str, inputs: Mapping[str, Any], *, secret: bool) -> tuple[dict[str, str], dict[str, str], int]:
-    """By id, each address normalized and what messages call it; and how many addresses are not known yet."""
+def _addresses(
+    roster: str, inputs: Mapping[str, Any], *, secret: bool
+) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """By id, each address normalized and what messages call it; and whose addresses are not known yet."""
     given, late = inputs.get("emails") or [], inputs.get("late_emails") or {}
     by_id = isinstance(given, Mapping)
     entries = given.items() if isinstance(given, Mapping) else ((str(n), email) for n, email in enumerate(given))
     found: dict[str, str] = {}
     names: dict[str, str] = {}
-    wrong, unknown = [], 0
+    wrong, unknown = [], []
     for key, plain in entries:
         email = plain if plain is not None else late.get(key)
         if email is None:
-            unknown += 1
+            unknown.append(key)
             continue
         name = key if by_id else f"entry {key}"
         try:
@@ -116,6 +132,21 @@ def _addresses(roster: str, inputs: Mapping[str, Any], *, secret: bool) -> tuple
         names[id_] = name if secret else f"{key} ({address})" if by_id else address
     _raise(roster, wrong, emails.ADVICE)
     return found, names, unknown
+
+
+def _check_known(roster: str, prefixes: Mapping[str, Any], ids: Collection[str] | None, *, secret: bool) -> None:
+    """Refuse a prefix of nobody, which may be a slip of the pen; unless it is not known yet who there is."""
+    strange = sorted(prefixes.keys() - ids) if ids is not None else []
+    if strange:
+        names = f"{len(strange)}" if secret else wording.names(strange)
+        raise InvalidInput("prefixes", f"{roster}: prefixes names {names}, not in emails.")
+
+
+def _unusable(error: InvalidInput, name: str, *, secret: bool) -> str:
+    """Why a member has no internal email."""
+    if error.property == "email_mapping":  # the same for all
+        return str(error)
+    return f"{name}: its internal email cannot be used. {error.advice}" if secret else f"{name}: {error}"
 
 
 def _by_id(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:

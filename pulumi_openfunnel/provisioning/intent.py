@@ -1,29 +1,39 @@
-"""What a request for one user writes into the ledger on its way."""
+"""What is written down of one user's requests on their way."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from ..api.answers import Answer, CreatedUser
+from ..api.answers import Answer
 from ..errors import AnswerNotBelieved, LedgerUnusable, OpenFunnelError, ProvisioningError, UserExists
-from ..ledger.rows import Row, Status
 from ..operation import Operation
-from .refusals import SHOW, shared_key
+from . import refusals
+from .refusals import SHOW
 
 if TYPE_CHECKING:
-    from ..ledger.ledger import Ledger
+    from ..ledger.rules import Ledger
     from ..ledger.sealing import Seal
+    from ..ledger.turns import Asked
+    from .keys import ProvisionedKey
+
+INSISTENCE = 900.0  # seconds for which a write after an answer is tried
+_LAST_INSISTENCE = 60.0  # the same, once the operation stops
 
 E = TypeVar("E", bound=OpenFunnelError)
+
+
+class BeginAgain(Exception):
+    """Somebody else may be at the user, or have its key: what was begun is over, and the user's turn is looked at anew."""
 
 
 class Intent(Protocol):
     """What is written down of one user's requests."""
 
     def sending(self) -> None:
-        """A request goes out."""
+        """A request is about to go out."""
 
     def keep(self, answer: Answer) -> None:
         """An answer came, and nothing of it was looked at yet."""
@@ -31,7 +41,7 @@ class Intent(Protocol):
     def failed(self, error: ProvisioningError) -> None:
         """A request failed."""
 
-    def issued(self, created: CreatedUser, fingerprint: str) -> None:
+    def issued(self, key: ProvisionedKey) -> None:
         """The answer was believed."""
 
     def doubted(self, error: ProvisioningError) -> ProvisioningError:
@@ -45,68 +55,66 @@ class Intent(Protocol):
 
 
 class Recorded(Intent):
-    """A row of the ledger that is this process's to ask for.
+    """An attempt in the ledger that is this process's to make.
 
-    The row is on the disk before the request goes out, and the answer before it is looked at.
+    It is on the store before a request goes out, and the answer before it is looked at.
     """
 
-    def __init__(self, ledger: Ledger, row: Row, seal: Seal, operation: Operation) -> None:
+    def __init__(self, ledger: Ledger, asked: Asked, seal: Seal, operation: Operation) -> None:
         self._ledger = ledger
-        self._row = row
+        self._asked = asked
         self._seal = seal
         self._operation = operation
-        self._announced = True  # begin has counted the first request
-        self._lost = row.unanswered - 1  # requests whose answer is not known
-        self._lost_before = self._lost > 0
+        self._lost = 0  # requests whose answer is not known
+        self._cut_off = False  # whether the last answer was, so that its place is taken
         self._unkept: LedgerUnusable | None = None
+        self._insists_since: float | None = None
 
     def sending(self) -> None:
-        """Write down that a request goes out, or fail: no ledger, no request."""
-        if not self._announced:
-            try:
-                self._ledger.sending(self._row)
-            except LedgerUnusable as error:
-                raise self._may_exist(error) from None
-        self._announced = False
+        """Be sure that the attempt is still this run's, or fail: no ledger, no request.
+
+        Raises:
+            BeginAgain: when it is not.
+            LedgerUnusable: when it cannot be said.
+        """
+        if self._cut_off:
+            self._take_another_place()
+        if not self._ledger.sending(self._asked):
+            with self._warned():
+                self._ledger.leave(self._asked, lost=self._lost > 0)
+            raise BeginAgain
         self._lost += 1
 
     def keep(self, answer: Answer) -> None:
         """Write an answer down. When that fails, it is for the state alone to hold its key."""
-        identity = self._row.identity
-        sealed = self._seal.seal(answer.body, identity.bound)
+        self._cut_off = not answer.whole
         try:
-            if answer.whole:
-                self._ledger.answered(self._row, sealed, self._seal.key_id)
-            else:
-                self._ledger.cut_off(self._row, sealed, self._seal.key_id, "its connection broke off")
+            self._ledger.answered(self._asked, answer.body, self._seal, whole=answer.whole, again=self._insist)
         except LedgerUnusable as error:
             self._unkept = error
 
     def failed(self, error: ProvisioningError) -> None:
-        """Count what a failed request left open."""
         if not error.may_exist:
             self._lost -= 1
-            with self._warned():
-                self._ledger.nothing_done(self._row)
 
-    def issued(self, created: CreatedUser, fingerprint: str) -> None:
-        """The answer was believed.
+    def issued(self, key: ProvisionedKey) -> None:
+        """Claim the key.
 
         Raises:
-            AnotherEndUser: when the key is another's.
+            AnotherEndUser: when it is another's.
         """
         try:
-            if self._unkept is not None:
+            taken = self._ledger.claim(self._asked, key.api_key, again=self._insist)
+            if taken is None and self._unkept is not None:
                 raise self._unkept
-            other = self._ledger.issued(self._row, fingerprint)
         except LedgerUnusable as error:
             self._operation.warn(
-                created.email,
+                self._asked.identity.internal_email,
                 f"key in Pulumi's state alone, because the ledger could not be written after the answer. {error}",
             )
             return
-        if other is not None:
-            raise self.doubted(shared_key(self._row.identity, fingerprint, other.identity))
+        if taken is not None:
+            raise self.doubted(refusals.taken_key(self._asked.identity, key.fingerprint, taken.user))
 
     def doubted(self, error: ProvisioningError) -> ProvisioningError:
         """The answer is not used; the error that says where it is."""
@@ -114,54 +122,77 @@ class Recorded(Intent):
             return error
         problem = error.problem if isinstance(error, AnswerNotBelieved) else "its key is another user's"
         with self._warned():
-            self._ledger.doubted(self._row, problem)
+            self._ledger.doubt(self._asked, problem, again=self._insist)
         error.add(f"The answer is kept, sealed: {SHOW} --show-keys.")
         return error
 
     def left(self, error: ProvisioningError) -> ProvisioningError:
-        """Nothing came of it; the error that says what probably happened."""
-        with self._warned():
-            if self._announced:
-                self._ledger.nothing_done(self._row)  # the one that was counted never went out
-            self._ledger.leave(self._row, refused=not error.may_exist and not error.transient)
-        if isinstance(error, UserExists) and (self._lost > 0 or self._cut_off()):
-            return self._probably_ours(error)
+        """Nothing came of it; the error that says what probably happened.
+
+        Raises:
+            BeginAgain: when the user exists, and another run has its key, or is about to.
+        """
+        if isinstance(error, UserExists):
+            return self._exists(error)
+        self._leave(error)
         return error if error.may_exist else self._may_exist(error)
 
     def let_go(self) -> None:
-        """This process is not at the row any more, whatever could be written of it."""
-        self._ledger.let_go(self._row)
+        """This process is not at the attempt any more, whatever could be written of it."""
+        self._ledger.let_go(self._asked)
+
+    def _exists(self, error: UserExists) -> ProvisioningError:
+        from ..ledger.turns import Nothing, Taken
+
+        with self._warned():
+            found = self._ledger.look_again(self._asked)
+            self._leave(error)
+            if isinstance(found, Taken):
+                return refusals.another_end_user(self._asked.identity, found.user)
+            if not isinstance(found, Nothing):
+                raise BeginAgain
+            if self._lost > 0 or found.lost_before or found.unused:
+                earlier = self._asked.lost_before or found.lost_before or self._lost <= 0
+                return refusals.probably_ours(error, earlier=earlier, kept=found.unused)
+        return error
+
+    def _leave(self, error: ProvisioningError) -> None:
+        lost = self._lost > 0 or error.may_exist
+        with self._warned():
+            self._ledger.leave(self._asked, lost=lost, problem=None if lost else error.reason, again=self._insist)
+
+    def _take_another_place(self) -> None:
+        """The place of the attempt's answer is taken by one that was cut off."""
+        anew = self._ledger.anew(self._asked)
+        if anew is None:
+            raise BeginAgain
+        self._asked, self._cut_off = anew, False
 
     def _may_exist(self, error: E) -> E:
         """The error, which also says so when an earlier request may have created the user."""
-        if self._lost > 0:
+        if self._lost > 0 or self._asked.lost_before:
             error.add("An earlier request, whose answer was lost, may have created the user.")
         return error
 
-    def _cut_off(self) -> bool:
-        """Whether the ledger keeps answers of this user that could not be used."""
-        rows = self._ledger.history(self._row.identity)
-        return any(row.status is Status.ANSWERED and row.problem is not None for row in rows)
-
-    def _probably_ours(self, error: UserExists) -> UserExists:
-        who = self._row.identity.internal_email
-        run = "an earlier run" if self._lost_before or self._lost <= 0 else "this run"
-        kept = f"What came of its answer is kept, sealed: {SHOW} --show-keys. " if self._cut_off() else ""
-        return UserExists(
-            who,
-            f"exists already ({error.status}). A request of {run}, whose answer was lost, probably created it. {kept}To "
-            "get its key, sign up at OpenFunnel again with its internal email, which answers with the key, or ask "
-            "OpenFunnel; then pass it as existing_api_key.",
-            error.status,
-        )
+    def _insist(self, seconds: float) -> bool:
+        """Wait before a write after an answer is tried again; whether it is worth it."""
+        now = time.monotonic()
+        self._insists_since = self._insists_since or now
+        most = _LAST_INSISTENCE if self._operation.stopping() else INSISTENCE
+        if now - self._insists_since > most:
+            return False
+        who = self._asked.identity.internal_email
+        self._operation.progress(who, "answered; the ledger cannot be written yet. Trying again.")
+        time.sleep(min(seconds, 1.0) if self._operation.stopping() else seconds)
+        return True
 
     @contextlib.contextmanager
     def _warned(self) -> Iterator[None]:
-        """A ledger that fails after the fact is told of, and hides no other error."""
+        """A ledger that fails after the fact is a warning, and hides no other error."""
         try:
             yield
         except LedgerUnusable as error:
-            self._operation.warn(self._row.identity.internal_email, str(error))
+            self._operation.warn(self._asked.identity.internal_email, str(error))
 
 
 class Unrecorded(Intent):
@@ -173,7 +204,7 @@ class Unrecorded(Intent):
 
     def failed(self, error: ProvisioningError) -> None: ...
 
-    def issued(self, created: CreatedUser, fingerprint: str) -> None: ...
+    def issued(self, key: ProvisionedKey) -> None: ...
 
     def doubted(self, error: ProvisioningError) -> ProvisioningError:
         return error

@@ -24,10 +24,17 @@ class EndUser:
 
 @dataclass(frozen=True)
 class ProvisionedKey:
-    """A user that exists and its key, which ``repr`` does not show."""
+    """A user that exists and its key.
+
+    Attributes:
+        id: the API's, or the internal email of an adopted one.
+        api_key: the key; not shown by ``repr``.
+        recalled: whether it came from the ledger.
+    """
 
     id: str
     api_key: str = field(repr=False)
+    recalled: bool = field(default=False, compare=False)
 
     @property
     def fingerprint(self) -> str:

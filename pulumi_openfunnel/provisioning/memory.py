@@ -91,7 +91,7 @@ class Memory:
                 raise _refusals().held_by_another(user, min(holders))
             declared = self._declared.get(user.internal_email, user.email)
             if declared != user.email and declared not in holders:
-                raise _refusals().held_by_another(user, declared)
+                raise _refusals().declared_twice(user, declared)
 
     def check_key(self, user: EndUser, fingerprint: str) -> None:
         """Whether a key may be given to a user.

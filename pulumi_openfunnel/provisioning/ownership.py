@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+from collections.abc import Iterable
 
-from ..ledger.rows import Identity, Status
+from ..ledger.departures import Leaving
+from ..ledger.documents import Identity
+from ..ledger.turns import Busy
+from ..places import Place
 from . import refusals
 from .connections import Caller, Connections
-from .kept import as_answer
 from .keys import EndUser, ProvisionedKey
 from .verify import checked_key
 
@@ -18,20 +21,20 @@ def identity_of(caller: Caller, user: EndUser) -> Identity:
     return Identity(settings.base_url, settings.user_id.lower(), user.internal_email, user.email)
 
 
-def check_end_user(caller: Caller, user: EndUser) -> None:
-    """Look whether the ledger would refuse a user; write nothing.
+def check_end_users(caller: Caller, users: Iterable[EndUser]) -> None:
+    """Look whether the ledger would refuse users; write nothing.
 
     Raises:
-        AnotherEndUser: when the internal email stands for another end user.
+        AnotherEndUser: when an internal email stands for another end user.
         LedgerUnusable: when the ledger could not be used.
     """
     if caller.settings.ledger is None:
         return
-    ledger = caller.connections.known_ledger(caller.settings.ledger)
-    identity = identity_of(caller, user)
-    other = ledger.other_end_user(identity) if ledger is not None else None
-    if other is not None:
-        raise refusals.another_end_user(identity, other.identity)
+    ledger = caller.connections.seen_ledger(caller.settings.ledger)
+    known = caller.connections.known_users(caller.settings.ledger)
+    wanted = [identity for user in users if (identity := identity_of(caller, user)).name in known]
+    for identity, taken in (ledger.look(wanted) if wanted else {}).items():
+        raise refusals.another_end_user(identity, taken.user)
 
 
 def adopt(caller: Caller, user: EndUser, api_key: str) -> ProvisionedKey:
@@ -77,26 +80,22 @@ def hold(caller: Caller, user: EndUser, key: ProvisionedKey, moved_from: str | N
     if caller.settings.ledger is None:
         return
     identity, ledger = identity_of(caller, user), caller.connections.ledger(caller.settings.ledger)
-    if caller.seals:
-        seal = caller.seals[0]
-        sealed = seal.seal(as_answer(user.internal_email, key), identity.bound)
-        other = ledger.adopted(identity, key.fingerprint, sealed, seal.key_id, moved_from)
-    else:
-        other = ledger.known_elsewhere(identity, key.fingerprint, moved_from)
+    seal = caller.seals[0] if caller.seals else None
+    other = ledger.adopt(identity, key.api_key, as_answer(user.internal_email, key), seal, moved_from)
     if other is None:
         return
-    if ledger.is_asked_for(other):
-        raise refusals.in_progress(identity)
-    if other.identity.internal_email == user.internal_email:
-        raise refusals.another_end_user(identity, other.identity)
+    if isinstance(other, Busy):
+        raise refusals.in_progress(user.internal_email)
+    if other.user.internal_email == user.internal_email:
+        raise refusals.another_end_user(identity, other.user)
     if moved_from is None:
-        raise refusals.anothers_key(identity, other.identity)
-    raise refusals.shared_key(identity, key.fingerprint, other.identity)
+        raise refusals.anothers_key(identity, other.user)
+    raise refusals.taken_key(identity, key.fingerprint, other.user)
 
 
 def release(
     connections: Connections,
-    ledger: Path,
+    ledger: Place,
     caller: Caller | None,
     user: EndUser,
     key: ProvisionedKey,
@@ -107,7 +106,7 @@ def release(
 
     Args:
         connections: to the ledger.
-        ledger: its file.
+        ledger: where it lies.
         caller: the orchestrator; None when it is not known, as at a destroy without settings.
         user: whose key it is.
         key: its key.
@@ -119,13 +118,18 @@ def release(
     Raises:
         LedgerUnusable: when it cannot be read or written.
     """
-    status = Status.DEAD if revoked else Status.RELEASED
-    known = connections.known_ledger(ledger)
-    if known is not None and known.released(user.internal_email, user.email, key.fingerprint, status):
-        return True
+    leaving = Leaving(
+        internal_email=user.internal_email,
+        email=user.email,
+        api_key=key.api_key,
+        body=as_answer(user.internal_email, key),
+        revoked=revoked,
+    )
     if caller is None or not caller.seals:
-        return False
-    identity, seal = identity_of(caller, user), caller.seals[0]
-    sealed = seal.seal(as_answer(user.internal_email, key), identity.bound)
-    connections.ledger(ledger).keep(identity, key.fingerprint, sealed, seal.key_id, status)
-    return True
+        return connections.seen_ledger(ledger).release(leaving)
+    return connections.ledger(ledger).release(leaving, identity_of(caller, user), caller.seals)
+
+
+def as_answer(internal_email: str, key: ProvisionedKey) -> bytes:
+    """A key that did not come with an answer, as the answer that it might have come with."""
+    return json.dumps({"id": key.id, "email": internal_email, "api_key": key.api_key}).encode()

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from ..errors import InvalidSetting
-from ..settings import API_KEY, USER_ID, default_ledger
+from collections.abc import Iterable
+
+from ..errors import InvalidSetting, LedgerUnusable
+from ..ledger_urls import beside_state
+from ..places import FilePlace
+from ..settings import API_KEY, USER_ID
 from .connections import Caller
+from .keys import EndUser
+from .ownership import check_end_users
 from .session import Session
 from .verify import preflight
 
@@ -47,18 +53,47 @@ def try_provisioner_key(session: Session, caller: Caller, who: str) -> None:
         operation.info(None, f"OpenFunnel accepts the provisioner key: {balance.credits_left:.10g} credits left.")
 
 
+def look_into_ledger(session: Session, caller: Caller, users: Iterable[EndUser]) -> None:
+    """Look whether the ledger would refuse users, and say where it will not last.
+
+    A shared ledger that cannot be read is one line: a preview, as of a pull request, may have no access to it. A file that
+    cannot be used is an error.
+
+    Raises:
+        AnotherEndUser: when an internal email stands for another end user.
+        LedgerUnusable: when the file cannot be used.
+    """
+    warn_of_ledger(session, caller)
+    try:
+        check_end_users(caller, users)
+    except LedgerUnusable as error:
+        if caller.settings.ledger is None or isinstance(caller.settings.ledger, FilePlace):
+            raise
+        if session.first(("no look", caller.settings.ledger)):
+            session.operation.warn(None, f"{error} A preview goes on without it; an update creates nobody.")
+
+
 def warn_of_ledger(session: Session, caller: Caller) -> None:
     """Say, once, when keys are kept nowhere but in the state, or where they will not last."""
-    settings = caller.settings
-    if settings.ledger is None:
+    ledger = caller.settings.ledger
+    if ledger is None:
         text = "a key whose answer is lost on its way into the state, as when pulumi is killed, is lost for good."
         text = f"openfunnel:ledger is off: {text}"
-    elif session.environ.get("CI") and settings.ledger == default_ledger():
+    elif session.environ.get("CI") and isinstance(ledger, FilePlace) and ledger.default:
         text = (
-            f"The ledger is at its default place, {settings.ledger}, which is deleted with this CI runner, and so are the "
-            "keys that are not in the state yet. Set OPENFUNNEL_LEDGER to a file that lasts."
+            f"The ledger is at its default place, {ledger}, which is deleted with this CI runner, and so are the keys that are "
+            f"not in the state yet. {_lasting(session)}"
         )
     else:
         return
     if session.first(("ledger", text)):
         session.operation.warn(None, text)
+
+
+def _lasting(session: Session) -> str:
+    """How to put the ledger where it lasts: beside Pulumi's state, if that is a bucket or a database."""
+    url = beside_state(session.environ.get("PULUMI_BACKEND_URL"))
+    if url is None:
+        return "Set OPENFUNNEL_LEDGER to a bucket, to PostgreSQL, or to a file that lasts."
+    secret = "--secret " if url.startswith('"') else ""
+    return f"Run: pulumi config set {secret}openfunnel:ledger {url} (or set OPENFUNNEL_LEDGER to it)."

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import AnotherEndUser, InProgress, InvalidInput, KeyNotTried, KeyRefused, Stopped
+from ..errors import (
+    AnotherEndUser,
+    InProgress,
+    InvalidInput,
+    KeyNotTried,
+    KeyRefused,
+    KeySealed,
+    Stopped,
+    UserExists,
+)
+from ..settings import LEDGER_KEY
 from .keys import EndUser
 
 if TYPE_CHECKING:
-    from ..ledger.rows import Identity
+    from ..ledger.documents import Identity, User
 
 SHOW = "python -m pulumi_openfunnel ledger"
 """The command that shows the ledger."""
@@ -16,36 +26,73 @@ SHOW = "python -m pulumi_openfunnel ledger"
 RUN_AGAIN = "Run pulumi up again."
 
 
-def another_end_user(identity: Identity, other: Identity) -> AnotherEndUser:
+def another_end_user(identity: Identity, other: User) -> AnotherEndUser:
     """The internal email stands for another end user."""
     return AnotherEndUser(
         identity.internal_email,
-        f"the ledger knows it as the user of {other.email}, whose key OpenFunnel might hand out. No request was sent. "
-        f'Set prefix or email_mapping="subaddress"; or, when both are the same customer, run: {SHOW} forget '
-        f"{other.email}.",
-        f"the ledger knows its internal email as another end user's. No request was sent. See: {SHOW}.",
+        f"the ledger knows it as the user of {other.email}, whose key OpenFunnel might hand out. No request was sent. For the "
+        "same customer: if this stack holds it under another resource name or id, set aliases; else run: "
+        f'{SHOW} reassign {other.email} {identity.email}. For another customer, set prefix or email_mapping="subaddress".',
+        f"the ledger knows its internal email as another end user's. No request was sent. For the same customer, set aliases; "
+        f"for another one, set prefix. See: {SHOW}.",
     )
 
 
-def anothers_key(identity: Identity, other: Identity) -> AnotherEndUser:
+def anothers_key(identity: Identity, other: User) -> AnotherEndUser:
     """The key to adopt is another's."""
     return AnotherEndUser(
         identity.internal_email,
         f"existing_api_key is the key of {other.internal_email} ({other.email}), so it was not stored: a key is never "
-        f"given to two end users. Pass the user's own key; or, when both are the same customer, run: {SHOW} forget "
-        f"{other.email}.",
+        "given to two end users. Pass the user's own key.",
         f"existing_api_key is another user's key, so it was not stored. Pass the user's own key. See: {SHOW}.",
     )
 
 
-def shared_key(identity: Identity, fingerprint: str, other: Identity) -> AnotherEndUser:
-    """The key that was answered is another's."""
+def taken_key(identity: Identity, fingerprint: str, other: User) -> AnotherEndUser:
+    """The key that was answered, or found, is another's."""
     return AnotherEndUser(
         identity.internal_email,
         f"its key ({fingerprint}) is the one of {other.internal_email} ({other.email}), so it was not used: a key is never "
-        'given to two end users. Set prefix or email_mapping="subaddress"; or, when both are the same customer, run: '
-        f"{SHOW} forget {other.email}.",
+        'given to two end users. Set prefix or email_mapping="subaddress".',
         f"its key ({fingerprint}) is another user's, so it was not used. Set prefix. See: {SHOW}.",
+    )
+
+
+def sealed_under_another(internal_email: str) -> KeySealed:
+    """The key that an answer is sealed under is not at hand."""
+    return KeySealed(
+        internal_email,
+        "its key is in the ledger, but sealed under another key: the provisioner key was rotated, or "
+        f"{LEDGER_KEY} changed. No request was sent. With the old key, run: {SHOW} rekey. If the old key is lost, pass the user's "
+        "key as existing_api_key.",
+    )
+
+
+def changed_after_sealing(internal_email: str) -> KeySealed:
+    """An answer does not open with the key that it says."""
+    return KeySealed(
+        internal_email,
+        "its answer in the ledger was changed after it was sealed, so it does not open. No request was sent. Restore the ledger "
+        "from a backup, or pass the user's key as existing_api_key.",
+    )
+
+
+def probably_ours(error: UserExists, *, earlier: bool, kept: bool) -> UserExists:
+    """The user exists, and a request whose answer was lost probably created it.
+
+    Args:
+        error: what OpenFunnel said.
+        earlier: whether the request was an earlier run's.
+        kept: whether an answer is kept that could not be used.
+    """
+    run = "an earlier run" if earlier else "this run"
+    what = f"What came of its answer is kept, sealed: {SHOW} --show-keys. " if kept else ""
+    return UserExists(
+        error.who,
+        f"exists already ({error.status}). A request of {run}, whose answer was lost, probably created it. {what}To get its key, "
+        "sign up at OpenFunnel again with its internal email, which answers with the key, or ask OpenFunnel; then pass it as "
+        "existing_api_key.",
+        error.status,
     )
 
 
@@ -57,6 +104,15 @@ def held_by_another(user: EndUser, other: str) -> AnotherEndUser:
         f'customer under another name or address, set aliases; for another one, set prefix or email_mapping="subaddress".',
         "its internal email is another end user's in this stack. No key was handed out. For the same customer, set aliases; "
         "for another one, set prefix.",
+    )
+
+
+def declared_twice(user: EndUser, other: str) -> AnotherEndUser:
+    """The program declares the user for two end users, as when a transform set a prefix for both."""
+    return AnotherEndUser(
+        user.internal_email,
+        f'{other} and {user.email} both map to it. No key was handed out. Set prefix on one, or email_mapping="subaddress".',
+        "it is declared for two end users. No key was handed out. Set prefix on one.",
     )
 
 
@@ -92,10 +148,10 @@ def key_of_another(user: EndUser, other: EndUser, fingerprint: str) -> AnotherEn
     )
 
 
-def in_progress(identity: Identity) -> InProgress:
+def in_progress(internal_email: str) -> InProgress:
     """Another run is at it."""
     return InProgress(
-        identity.internal_email,
+        internal_email,
         f"another run is creating this user. No request was sent. Wait until it ends, or see: {SHOW}.",
     )
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ..errors import InvalidSetting
 from ..operation import Operation
+from ..places import Place
 from .connections import Caller
 from .keys import Held
 from .ownership import release
@@ -32,13 +31,13 @@ def let_go(session: Session, held: Held, operation: Operation | None = None) -> 
     who = held.user.internal_email
     new, given_to = session.created.get(who), session.memory.given_to(who)
     warn = (operation or session.operation).warn
-    if new is not None and new == held.fingerprint:
-        if given_to != held.user.email:
+    if new is not None and new.fingerprint == held.fingerprint:
+        if given_to != held.user.email and not new.recalled:  # the ledger knows whose it is, also by another address
             warn(who, _TWO_HOLDERS, f"{held.user.email} and {given_to}")
         return  # another resource of the stack stands for the same user now, with the same key
     kept = _kept(session, held)
     if new is not None:
-        second = f"existed already and got a second key: the stack now holds {new} in place of {held.fingerprint}"
+        second = f"existed already and got a second key: the stack now holds {new.fingerprint} in place of {held.fingerprint}"
         warn(who, f"{second} (fingerprints). Whether the first key still works, ask OpenFunnel.")
         return
     lives = "The user lives on; its key was revoked before." if held.is_revoked else "User and key live on."
@@ -48,7 +47,7 @@ def let_go(session: Session, held: Held, operation: Operation | None = None) -> 
 def _kept(session: Session, held: Held) -> str:
     """Keep the key; the sentence that says where it is."""
     try:
-        ledger = session.ledger_file()
+        ledger = session.ledger_place()
     except InvalidSetting as error:
         return f"The key is gone from here: {error}"
     key = held.key
@@ -61,7 +60,7 @@ def _kept(session: Session, held: Held) -> str:
     return _waits(ledger, held)
 
 
-def _waits(ledger: Path, held: Held) -> str:
+def _waits(ledger: Place, held: Held) -> str:
     if held.is_revoked:
         return f"The ledger, {ledger}, keeps the key as a dead one."
     return f"The key waits in the ledger, {ledger}: the same user, declared again, gets it back."

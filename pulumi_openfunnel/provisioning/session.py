@@ -5,17 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import settings
 from ..operation import Operation
+from ..places import Place
 from ..settings import Config, Settings
 from .connections import Caller, Connections
 from .memory import Memory
 
 if TYPE_CHECKING:
+    from .keys import ProvisionedKey
     from .verify import KeyState
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Session:
         operation: the same.
         connections: to APIs and ledgers.
         memory: which end user each user and key of the stack stands for.
-        created: by internal email, the fingerprint of the key that this operation brought.
+        created: by internal email, the key that this operation brought.
         refused: by settings, why everybody with the same credentials is refused.
         refreshes: whether it has read resources, as a refresh does before anything else.
     """
@@ -46,13 +46,14 @@ class Session:
         self.operation = operation
         self.connections = Connections()
         self.memory = Memory()
-        self.created: dict[str, str] = {}
+        self.created: dict[str, ProvisionedKey] = {}
         self.refused: dict[Settings, str] = {}
         self.refreshes = False
         self._config = config
         self._done: set[Hashable] = set()
         self._doing = threading.Lock()
         self._key_states: dict[str, KeyState] = {}
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="openfunnel")  # threads come with work
 
     def caller(self, orchestrator: object = None, operation: Operation | None = None) -> Caller:
         """Who asks.
@@ -67,13 +68,13 @@ class Session:
         read = settings.read(self._config, self.environ, orchestrator)
         return Caller(read, self.connections, operation or self.operation, self.memory)
 
-    def ledger_file(self) -> Path | None:
-        """The ledger's file, whatever the other settings; None when it is off.
+    def ledger_place(self) -> Place | None:
+        """Where the ledger lies, whatever the other settings; None when it is off.
 
         Raises:
-            InvalidSetting: when its path cannot be used.
+            InvalidSetting: when the setting names no place.
         """
-        return settings.ledger_file(self._config, self.environ)
+        return settings.ledger_place(self._config, self.environ)
 
     def first(self, what: Hashable) -> bool:
         """Whether something is to be done: the first time only."""
@@ -92,7 +93,3 @@ class Session:
         """The work's result for each name, by threads that all callers share."""
         running: dict[str, Future[Any]] = {name: self._pool.submit(work, name) for name in names}
         return {name: future.result() for name, future in running.items()}
-
-    @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(_THREADS, thread_name_prefix="openfunnel")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ..errors import InvalidSetting
+from ..ledger.turns import Busy
 from ..operation import Operation
 from .connections import Caller
 from .create import provision
@@ -15,7 +18,30 @@ from .verify import KeyState, verify
 
 
 def get_key(session: Session, caller: Caller, user: EndUser, existing_api_key: str | None) -> ProvisionedKey:
-    """A user's key: the program's, the ledger's, or OpenFunnel's answer.
+    """A user's key: the program's, the ledger's, or OpenFunnel's answer; another run's is waited for.
+
+    Args: see :func:`try_to_get_key`.
+
+    Raises:
+        OpenFunnelError: see :func:`create.provision` and :func:`ownership.adopt`.
+    """
+    until = time.monotonic() + caller.settings.timeout
+    while isinstance(key := try_to_get_key(session, caller, user, existing_api_key), Busy):
+        wait_for({user.internal_email: key}, caller, until)
+    return key
+
+
+def wait_for(busy: Mapping[str, Busy], caller: Caller, until: float) -> list[str]:
+    """Wait for other runs; see :meth:`waiting.Room.wait`."""
+    if caller.settings.ledger is None:
+        raise AssertionError("without a ledger nobody is seen to be busy")
+    return caller.connections.room(caller.settings.ledger).wait(busy, until, caller.operation)
+
+
+def try_to_get_key(
+    session: Session, caller: Caller, user: EndUser, existing_api_key: str | None
+) -> ProvisionedKey | Busy:
+    """A user's key, or who is creating the user.
 
     Args:
         session: the operation, which remembers what it brought.
@@ -28,8 +54,10 @@ def get_key(session: Session, caller: Caller, user: EndUser, existing_api_key: s
     """
     caller.memory.check(user)
     key = adopt(caller, user, existing_api_key) if existing_api_key is not None else provision(caller, user)
+    if isinstance(key, Busy):
+        return key
     caller.memory.give(user, key.fingerprint)
-    session.created[user.internal_email] = key.fingerprint
+    session.created[user.internal_email] = key
     return key
 
 

@@ -1,17 +1,16 @@
-"""The answers that a client does not hope for: refusals, and faults on the wire."""
+"""What the simulator answers: the right thing, refusals, and what stands in for an answer."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import json
 import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http import HTTPStatus
 
-from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, JSONResponse, Response
-from starlette.types import Receive, Scope, Send
-
-from .connection import transport_of
-from .faults import Fault, Faults
+from .faults import Fault
 
 _CODES = {
     400: "INVALID_REQUEST",
@@ -19,139 +18,98 @@ _CODES = {
     403: "FORBIDDEN",
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
+    408: "REQUEST_TIMEOUT",
     409: "USER_EXISTS",
     415: "UNSUPPORTED_MEDIA_TYPE",
+    425: "TOO_EARLY",
+    429: "RATE_LIMITED",
+    500: "INTERNAL_ERROR",
+    503: "SERVICE_UNAVAILABLE",
 }
-_BLANKS = b" " * 16_384
+_LONG = 3600  # seconds
 
 
-def refusal(error: HTTPException) -> Response:
-    """The JSON of a request that is refused."""
-    body = {"error_code": _CODES[error.status_code], "message": error.detail}
-    return JSONResponse(body, error.status_code, headers=error.headers)
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer; ``repr`` does not show the body, which may hold a key."""
+
+    status: int
+    body: bytes = field(repr=False)
+    media_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def instead(fault: Fault, faults: Faults) -> Response:
-    """What stands in for an answer, and needs nothing of it."""
-    match fault:
-        case Fault.RATE_LIMITED:
-            seconds = int(faults.retry_after) if float(faults.retry_after).is_integer() else faults.retry_after
-            return JSONResponse({"error_code": "RATE_LIMITED", "details": {"retry_after_seconds": seconds}}, 429)
-        case Fault.RATE_LIMITED_BY_HEADER:
-            header = {"Retry-After": str(math.ceil(faults.retry_after))}
-            return JSONResponse({"error_code": "RATE_LIMITED"}, 429, headers=header)
-        case Fault.BAD_GATEWAY:
-            return HTMLResponse("<html><body><h1>502 Bad Gateway</h1></body></html>", 502)
-        case Fault.DROP_BEFORE | Fault.DROP_AFTER:
-            return Dropped()
-        case _:
-            return JSONResponse({"error_code": "INTERNAL_ERROR"}, 500)
+class Refused(Exception):
+    """A request that is refused.
+
+    Attributes:
+        answer: what says so.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
 
 
-def spoilt(fault: Fault, faults: Faults, right: Response) -> Response:
-    """What becomes of the right answer on its way."""
-    match fault:
-        case Fault.HALF_BODY:
-            return _Half(right)
-        case Fault.ENDLESS:
-            return _Endless(right)
-        case Fault.TRICKLE:
-            return _Trickle(right, faults.pace)
-        case Fault.GARBAGE:
-            return Response(b"\x00\xff{]", right.status_code, media_type="application/json")
-        case Fault.HOLD:
-            return _Held(right, faults.hold)
-        case _:
-            return instead(fault, faults)
+def refused(status: int, message: str, headers: Mapping[str, str] | None = None) -> Refused:
+    """A refusal in OpenFunnel's own form."""
+    return Refused(in_json({"error_code": _CODES[status], "message": message}, status, headers))
 
 
-class Dropped(Response):
-    """No answer: the connection is closed."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del send
-        transport_of(scope).abort()
-        await _hung_up(receive)
+def in_json(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    """An answer whose body is this value."""
+    return Answer(status, json.dumps(value, separators=(",", ":")).encode(), headers=headers or {})
 
 
-class _Spoilt(Response):
-    """Goes out with the status and the headers of the right answer."""
+def instead(fault: Fault, retry_after: float) -> Answer:
+    """The whole answer of a fault.
 
-    def __init__(self, right: Response) -> None:
-        super().__init__(right.body, right.status_code)
-        self.raw_headers = right.raw_headers
-
-    async def _start(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-
-    async def _send(self, send: Send, part: bytes) -> None:
-        await send({"type": "http.response.body", "body": part, "more_body": True})
+    Args:
+        fault: one that has an answer of its own.
+        retry_after: seconds that it asks to wait, where it asks at all.
+    """
+    return _INSTEAD[fault](retry_after)
 
 
-class _Half(_Spoilt):
-    """Its Content-Length is true, but the second half is missing."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._start(send)
-        await self._send(send, bytes(self.body[: len(self.body) // 2]))
-        transport_of(scope).close()
-        await _hung_up(receive)
+def _error(status: int, header: str | None = None) -> Answer:
+    return in_json({"error_code": _CODES[status]}, status, {"Retry-After": header} if header else None)
 
 
-class _Endless(_Spoilt):
-    """Blanks that never end; without a Content-Length they go out in chunks."""
-
-    def __init__(self, right: Response) -> None:
-        super().__init__(right)
-        self.raw_headers = [(name, value) for name, value in right.raw_headers if name != b"content-length"]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._start(send)
-        transport = transport_of(scope)
-        while not transport.is_closing():
-            await self._send(send, _BLANKS)
-            # A client that reads as fast as this writes would leave no turn to others.
-            await asyncio.sleep(0)
-        await _hung_up(receive)
+def _limited(seconds: float) -> Answer:
+    plain = int(seconds) if float(seconds).is_integer() else seconds
+    return in_json({"error_code": _CODES[429], "details": {"retry_after_seconds": plain}}, 429)
 
 
-class _Trickle(_Spoilt):
-    """The right answer, byte by byte."""
-
-    def __init__(self, right: Response, pace: float) -> None:
-        super().__init__(right)
-        self._pace = pace
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del scope
-        await self._start(send)
-        for byte in bytes(self.body):
-            if await _hung_up(receive, self._pace):
-                return
-            await self._send(send, bytes([byte]))
-        await send({"type": "http.response.body", "body": b""})
+def _page(status: int, challenge: str | None = None) -> Answer:
+    """What a proxy or a gateway of somebody else's says."""
+    title = f"{status} {HTTPStatus(status).phrase}"
+    html = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+    headers = {challenge: 'Basic realm="somebody else"'} if challenge else {}
+    return Answer(status, html.encode(), "text/html; charset=utf-8", headers)
 
 
-class _Held(_Spoilt):
-    """The right answer, late."""
-
-    def __init__(self, right: Response, seconds: float) -> None:
-        super().__init__(right)
-        self._seconds = seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not await _hung_up(receive, self._seconds):
-            await super().__call__(scope, receive, send)
+def _whole(seconds: float) -> str:
+    return str(math.ceil(seconds))
 
 
-async def _hung_up(receive: Receive, seconds: float | None = None) -> bool:
-    """Whether the connection ends within these seconds; also the stopping server ends it."""
+def _date(seconds: float) -> str:
+    return formatdate(math.ceil(time.time() + seconds), usegmt=True)
 
-    async def disconnect() -> None:
-        while (await receive())["type"] != "http.disconnect":
-            pass
 
-    with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(disconnect(), seconds)
-        return True
-    return False
+_INSTEAD: Mapping[Fault, Callable[[float], Answer]] = {
+    Fault.RATE_LIMITED: _limited,
+    Fault.RATE_LIMITED_BY_HEADER: lambda seconds: _error(429, _whole(seconds)),
+    Fault.RATE_LIMITED_FOR_LONG: lambda _: _limited(_LONG),
+    Fault.ERROR: lambda _: _error(500),
+    Fault.ERROR_AFTER: lambda _: _error(500),
+    Fault.BAD_GATEWAY: lambda _: _page(502),
+    Fault.UNAVAILABLE: lambda seconds: _error(503, _whole(seconds)),
+    Fault.UNAVAILABLE_UNTIL: lambda seconds: _error(503, _date(seconds)),
+    Fault.TIMEOUT: lambda _: _error(408),
+    Fault.TOO_EARLY: lambda _: _error(425),
+    Fault.UNAUTHORIZED: lambda _: _error(401),
+    Fault.FORBIDDEN: lambda _: _error(403),
+    Fault.UNAUTHORIZED_PAGE: lambda _: _page(401, "WWW-Authenticate"),
+    Fault.FORBIDDEN_PAGE: lambda _: _page(403),
+    Fault.PROXY_PAGE: lambda _: _page(407, "Proxy-Authenticate"),
+}

@@ -1,40 +1,58 @@
-"""The simulator's HTTP face: two routes, and a refusal for everything else."""
+"""The simulator's routes: two, and a refusal for everything else."""
 
 from __future__ import annotations
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-
 from .accounts import Accounts
-from .answers import refusal
+from .answers import Refused, in_json, refused
+from .connection import Connection, Head
 from .create_user import CreateUser
+from .replies import Reply, whole
+
+_CREATE_USER = "/api/v1/admin/create-user"
+_BALANCE = "/api/v1/credits/balance"
+_METHODS = {_CREATE_USER: "POST", _BALANCE: "GET"}
 
 
-def build(accounts: Accounts, create_user: CreateUser) -> Starlette:
-    """The application that serves these accounts."""
-    app = Starlette(
-        routes=[
-            Route("/api/v1/admin/create-user", create_user.answer, methods=["POST"]),
-            Route("/api/v1/credits/balance", _balance, methods=["GET"]),
-        ],
-        exception_handlers={HTTPException: _refusal},
-    )
-    app.state.accounts = accounts
-    return app
+class App:
+    """Answers each request.
 
+    Args:
+        accounts: what the server knows.
+        create_user: answers the requests that create users.
+    """
 
-async def _balance(request: Request) -> Response:
-    accounts: Accounts = request.app.state.accounts
-    balance = accounts.balance(request.headers.get("X-API-Key", ""))
-    if balance is None:
-        raise HTTPException(401, "X-API-Key is missing or not known")
-    return JSONResponse(balance)
+    def __init__(self, accounts: Accounts, create_user: CreateUser) -> None:
+        self._accounts = accounts
+        self._create_user = create_user
 
+    async def reply(self, head: Head, connection: Connection) -> Reply:
+        """Do what a request asks for.
 
-async def _refusal(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    return refusal(error)
+        Args:
+            head: the request without its body.
+            connection: where the body is to be read.
+
+        Returns:
+            What it comes to; it has to be sent.
+
+        Raises:
+            HungUp: when the client leaves within its request.
+        """
+        if (head.path, head.method) == (_CREATE_USER, "POST"):
+            return await self._create_user.reply(head, connection)
+        await connection.body()
+        try:
+            return whole(in_json(self._balance(head)))
+        except Refused as refusal:
+            return whole(refusal.answer)
+
+    def _balance(self, head: Head) -> dict[str, float]:
+        method = _METHODS.get(head.path)
+        if method is None:
+            raise refused(404, "there is no such route")
+        if head.method != method:
+            raise refused(405, f"this route takes {method} alone", {"Allow": method})
+        balance = self._accounts.balance(head.headers.get("x-api-key", ""))
+        if balance is None:
+            raise refused(401, "X-API-Key is missing or not known")
+        return balance

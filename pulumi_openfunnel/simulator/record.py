@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .faults import Fault
+from .files import Lines
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,9 @@ class Record:
     """
 
     def __init__(self, file: Path | None = None) -> None:
-        self._file = file
+        self._lines = None if file is None else Lines(file)
         self._lock = threading.Lock()
         self._entries: list[Entry] = []
-        self._append(b"")
 
     @property
     def entries(self) -> list[Entry]:
@@ -64,19 +63,7 @@ class Record:
         Raises:
             OSError: when the file cannot be written.
         """
-        row = asdict(entry) | {"fault": entry.fault and entry.fault.value}
         with self._lock:
             self._entries.append(entry)
-            self._append(json.dumps(row).encode() + b"\n")
-
-    def _append(self, line: bytes) -> None:
-        """One write for the whole line: a simulator that is killed leaves no half of one."""
-        if self._file is None:
-            return
-        handle = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.fchmod(handle, 0o600)
-            if os.write(handle, line) != len(line):
-                raise OSError(f"{self._file} did not take a whole line")
-        finally:
-            os.close(handle)
+            if self._lines is not None:
+                self._lines.add(json.dumps(vars(entry) | {"fault": entry.fault and entry.fault.value}))

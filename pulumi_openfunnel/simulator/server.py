@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import socket
 import sys
 import threading
-import time
 from collections.abc import Iterator
 
-import uvicorn
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 from .accounts import Accounts
-from .app import build
-from .connection import Connection
+from .app import App
+from .connection import Connection, Head, HungUp
 from .create_user import CreateUser
-from .faults import Faults
+from .faults import Faults, check_seconds
 
 HOST = "127.0.0.1"
+_LOOK = 0.1  # seconds between two looks whether a server that starts is still there
+_BACKLOG = 1024  # connections that nobody has taken up yet
 
 
 @contextlib.contextmanager
@@ -32,7 +29,7 @@ def serve(
     Args:
         accounts: what the server knows.
         port: the TCP port; 0 lets the system choose one.
-        log: whether to print a line for each request to standard error.
+        log: whether to print a line for each request to standard error: no header and no body, so no key.
         faults: which create-user request goes wrong, and how; None for none.
         latency: seconds between a create-user request and the work for it.
 
@@ -43,58 +40,71 @@ def serve(
         OSError: when the port cannot be had.
         ValueError: when the latency is no number of seconds.
     """
-    if not 0 <= latency < math.inf:
-        raise ValueError("the latency is a number of seconds from 0")
-    stopping = asyncio.Event()
-    app: ASGIApp = build(accounts, CreateUser(accounts, faults or Faults(), latency, stopping))
-    server = _Server(_RequestLog(app) if log else app, stopping)
+    check_seconds("latency", latency)
+    app = App(accounts, CreateUser(accounts, faults or Faults(), latency))
     # asyncio turns Nagle's delay (40 ms an answer) off only where the protocol is named.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        server = _Server(app, log=log)
+        thread = threading.Thread(target=asyncio.run, args=[server.run(listener)], daemon=True)
         thread.start()
-        while not server.started and thread.is_alive():
-            time.sleep(0.005)
+        while not server.started.wait(_LOOK):
+            if not thread.is_alive():
+                raise OSError("the server did not start")
         try:
             yield f"http://{HOST}:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.stop()
             thread.join()
 
 
-class _Server(uvicorn.Server):
-    """Tells the application that it stops."""
+class _Server:
+    """Talks to every client, each in a task of its own, until it is stopped."""
 
-    def __init__(self, app: ASGIApp, stopping: asyncio.Event) -> None:
-        super().__init__(uvicorn.Config(app, http=Connection, log_level="error", access_log=False, lifespan="off"))
-        self._stopping = stopping
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._stopping.set()
-        await super().shutdown(sockets)
-
-
-class _RequestLog:
-    """Prints method, path and status of each request: no header and no body, so no key."""
-
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: App, *, log: bool) -> None:
+        self.started = threading.Event()
         self._app = app
+        self._log = log
+        self._conversations: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
+    async def run(self, listener: socket.socket) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._connected, sock=listener, backlog=_BACKLOG)
+        self.started.set()
+        await self._stopping.wait()
+        server.close()
+        for conversation in self._conversations:
+            conversation.cancel()
+        await asyncio.gather(*self._conversations, return_exceptions=True)
 
-        async def tell(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                _print(scope, str(message["status"]))
-            await send(message)
+    def stop(self) -> None:
+        """End at once, from another thread: an answer may be held back, or have no end."""
+        self._loop.call_soon_threadsafe(self._stopping.set)
 
-        await self._app(scope, receive, tell)
-        if not started:
-            _print(scope, "no answer")
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        conversation = self._loop.create_task(self._converse(Connection(reader, writer)))
+        self._conversations.add(conversation)
+        conversation.add_done_callback(self._conversations.discard)
 
+    async def _converse(self, connection: Connection) -> None:
+        """Answer one request after the other."""
+        with contextlib.closing(connection):
+            try:
+                while True:
+                    await self._exchange(await connection.head(), connection)
+                    connection.next()
+            except HungUp:
+                pass
+            except asyncio.CancelledError:  # the server stops
+                connection.abort()
 
-def _print(scope: Scope, outcome: str) -> None:
-    print(f"{scope['method']} {scope['path']} -> {outcome}", file=sys.stderr, flush=True)  # noqa: T201
+    async def _exchange(self, head: Head, connection: Connection) -> None:
+        reply = None
+        try:
+            reply = await self._app.reply(head, connection)
+            await reply.send(connection)
+        finally:
+            if self._log:
+                outcome = reply.status if reply and connection.begun else "no answer"
+                print(f"{head.method} {head.path} -> {outcome}", file=sys.stderr, flush=True)  # noqa: T201

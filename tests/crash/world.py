@@ -195,7 +195,7 @@ class World:
         intent = Recorded(orphan.ledger, orphan.row, Seal(self._sealing(orphan.settings)), SILENT)
         writes, before = self.orphan_writes, len(self.entries)
         with contextlib.suppress(ProvisioningError):
-            _ask(Caller(orphan.settings, self._connections), orphan.user.internal_email, intent)
+            _ask(Caller(orphan.settings, self._connections), orphan.user, intent)
         if not writes and any(entry.done for entry in self.entries[before:]):
             self.forgotten(orphan.user)
         self.orphan_dies()

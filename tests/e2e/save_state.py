@@ -13,10 +13,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from harness import Project
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY
-from .conftest import ENVIRONMENT, Project
 
 STATES = Path(__file__).parent / "states"
 _OF_THIS_MACHINE = ("sourcePosition", "stackTrace")
@@ -26,9 +26,9 @@ def save(saved: Path) -> None:
     """Run the program of a saved state, and keep what becomes of it."""
     accounts = Accounts([Account(ORCHESTRATOR, PROVISIONER_KEY)])
     with tempfile.TemporaryDirectory() as directory, serve(accounts) as api:
-        project = Project(Path(directory), ENVIRONMENT)
+        project = Project(Path(directory))
         project.write((saved / "program.py").read_text())
-        project.pulumi("stack", "init", "dev")
+        project.add_stack()
         project.setenv(OPENFUNNEL_USER_ID=ORCHESTRATOR, OPENFUNNEL_API_KEY=PROVISIONER_KEY, OPENFUNNEL_BASE_URL=api)
         project.up()
         state: dict[str, Any] = json.loads(project.pulumi("stack", "export").output)

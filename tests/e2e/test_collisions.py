@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from harness import Project
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY
-from .conftest import NewProject, Project
+from .projects import NewProject
 
 TWO = """
     import pulumi

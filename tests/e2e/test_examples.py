@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from harness import Project
 from pulumi_openfunnel.simulator import Accounts
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY
-from .conftest import NewProject, Project
+from .projects import NewProject
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

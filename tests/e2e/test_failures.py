@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from harness import Project
 from pulumi_openfunnel.simulator import Accounts
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY, ScriptedServer, answer
-from .conftest import NewProject, Project
+from .projects import NewProject
 
 EACH_BAD = """
     import os

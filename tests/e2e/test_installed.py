@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from harness import Project
 from pulumi_openfunnel.simulator import Accounts
 
-from ..servers import ORCHESTRATOR, PROVISIONER_KEY, clean_environment
+from ..servers import ORCHESTRATOR, PROVISIONER_KEY
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,13 +68,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_automation_api_runs_the_installed_wheel(site: Path, api: str, accounts: Accounts, tmp_path: Path) -> None:
     """Inline programs far from the source tree: run twice, two stacks at once, and one with a collision."""
     (tmp_path / "home").mkdir()
-    (tmp_path / "state").mkdir()
-    environment = clean_environment() | {
+    environment = Project(tmp_path).environment | {
         "PYTHONPATH": str(site),
-        "PULUMI_HOME": str(tmp_path / "home"),
-        "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}",
-        "PULUMI_CONFIG_PASSPHRASE": "correct horse battery staple",
-        "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_PYTHON_CMD": sys.executable,
         "OPENFUNNEL_USER_ID": ORCHESTRATOR,
         "OPENFUNNEL_API_KEY": PROVISIONER_KEY,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
+from harness import UP, Project, wait_until
+from harness.processes import living_on
+from harness.runbook import up_after_a_kill
 from pulumi_openfunnel.simulator import Account, Accounts, Existing, serve
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY
-from .conftest import NewProject, Project
+from .projects import NewProject
 
 USERS = """
     import os
@@ -66,17 +66,17 @@ def test_a_killed_update_is_taken_up_where_it_was(new_project: NewProject) -> No
         project = new_project(USERS)
         project.setenv(OPENFUNNEL_USER_ID=ORCHESTRATOR, OPENFUNNEL_API_KEY=PROVISIONER_KEY, OPENFUNNEL_BASE_URL=api)
         project.setenv(USERS=" ".join(f"user{n}" for n in range(12)))
-        running = project.start("up", "--yes", "--skip-preview")
-        _wait_until(lambda: len(accounts.users) > 0)
+        running = project.start(*UP)
+        assert wait_until(lambda: accounts.users, 60)
         running.kill()
         running.wait()
-        done = project.up_after_a_kill()
+        done = up_after_a_kill(project)
         asked = [entry.email for entry in accounts.record.entries]
     assert len(asked) == len(set(asked)) == 12
     state = {name: r for name, r in project.resources().items() if name.startswith("user")}
     assert len(state) == 12
     assert "key taken from the ledger; no new one was requested." in done.output
-    assert _processes(project) == []
+    assert wait_until(lambda: not living_on(project.home), 30), living_on(project.home)
 
 
 def test_after_ctrl_c_no_request_starts(new_project: NewProject) -> None:
@@ -86,25 +86,17 @@ def test_after_ctrl_c_no_request_starts(new_project: NewProject) -> None:
         project = new_project(USERS)
         project.setenv(OPENFUNNEL_USER_ID=ORCHESTRATOR, OPENFUNNEL_API_KEY=PROVISIONER_KEY, OPENFUNNEL_BASE_URL=api)
         project.setenv(USERS=" ".join(f"user{n}" for n in range(12)))
-        running = project.start("up", "--yes", "--skip-preview", "--parallel", "3")
-        _wait_until(lambda: len(accounts.users) > 0)
-        running.send_signal(signal.SIGINT)
+        running = project.start(*UP, "--parallel", "3")
+        assert wait_until(lambda: accounts.users, 60)
+        running.interrupt()
         interrupted = time.time()
-        running.wait(60)
+        running.wait()
         late = [entry.at - interrupted for entry in accounts.record.entries if entry.at > interrupted + 0.5]
         assert late == []
         assert len(accounts.users) < 12
         project.up()
         asked = [entry.email for entry in accounts.record.entries]
     assert len(asked) == len(set(asked)) == 12
-
-
-def _wait_until(truth: object) -> None:
-    assert callable(truth)
-    deadline = time.monotonic() + 60
-    while not truth():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def _ledger(project: Project) -> str:
@@ -115,25 +107,3 @@ def _ledger(project: Project) -> str:
         text=True,
         check=True,
     ).stdout
-
-
-def _processes(project: Project) -> list[str]:
-    """The processes of this project's environment that live, after a moment's grace."""
-    deadline = time.monotonic() + 30
-    while (found := _living(project)) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    return found
-
-
-def _living(project: Project) -> list[str]:
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        if process.name == str(os.getpid()):
-            continue
-        try:
-            environ, command = (process / "environ").read_bytes(), (process / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if str(project.home).encode() in environ and command:
-            found.append(command.decode().replace("\0", " "))
-    return found

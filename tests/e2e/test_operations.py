@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,16 +9,17 @@ from typing import Any
 
 import pytest
 
+from harness import Project
 from pulumi_openfunnel.simulator import Accounts
 
 from ..servers import Request, ScriptedServer, answer
-from .conftest import NewProject, Project
+from .projects import NewProject
 
 STATES = sorted(path for path in (Path(__file__).parent / "states").iterdir() if path.is_dir())
 ADOPTED = "of_adopted_0123456789"
 SUCCESSOR = "of_successor_0123456789"
 BALANCE = answer(200, {"total_credits": 200, "credits_used": 37.5, "credits_left": 162.5})
-REFUSED = answer(401)
+REFUSED = answer(401, {"error_code": "UNAUTHORIZED"})
 EXISTS = answer(409, {"error_code": "USER_EXISTS"})
 
 ADOPTING = """
@@ -77,8 +77,8 @@ def test_a_refresh_under_an_outage_changes_nothing(
 
 def _settled(project: Project) -> dict[str, Any]:
     """The resource without what every write of the state changes."""
-    deployment = json.loads(project.pulumi("stack", "export", "--show-secrets").output)["deployment"]
-    [alice] = [resource for resource in deployment["resources"] if resource["urn"].endswith("::alice")]
+    resources = project.deployment("--show-secrets")["resources"]
+    [alice] = [resource for resource in resources if resource["urn"].endswith("::alice")]
     return {name: value for name, value in alice.items() if name != "modified"}
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from harness import Project
 from pulumi_openfunnel.simulator import Accounts
 
 from ..servers import ORCHESTRATOR, PROVISIONER_KEY, Request, ScriptedServer, answer
-from .conftest import NewProject, Project
+from .projects import NewProject
 
 STACK_READER = """
     import pulumi

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .provisions import Callers, Console
+from .provisions import Callers, Clock, Console
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,6 +32,14 @@ def callers() -> Iterator[Callers]:
 @pytest.fixture
 def console() -> Console:
     return Console()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that whoever tries, waits or counts looks at."""
+    made = Clock()
+    monkeypatch.setattr(time, "monotonic", lambda: made.now)
+    return made
 
 
 @pytest.fixture

@@ -51,7 +51,22 @@ class Console:
 
     @property
     def operation(self) -> Operation:
-        return Operation(warn=lines_to(self.warnings), info=lines_to(self.infos), progress=self.progress.append)
+        return Operation(warn=lines_to(self.warnings), info=lines_to(self.infos), progress=lines_to(self.progress))
+
+
+@dataclass
+class Clock:
+    """A monotonic clock that goes on only when somebody waits."""
+
+    began: float = 1000.0
+    waited: float = 0.0
+
+    @property
+    def now(self) -> float:
+        return self.began + self.waited
+
+    def wait(self, seconds: float) -> None:
+        self.waited += seconds
 
 
 @dataclass(frozen=True)

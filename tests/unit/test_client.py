@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
 from importlib.metadata import version
 from typing import Any
 
@@ -15,10 +16,12 @@ import httpx
 import pytest
 
 from pulumi_openfunnel.api.answers import CreatedUser
-from pulumi_openfunnel.api.client import Balance, Client, _unanswered
+from pulumi_openfunnel.api.client import Balance, Client
+from pulumi_openfunnel.api.failures import unanswered
 from pulumi_openfunnel.errors import (
     AnswerNotBelieved,
     CredentialsRefused,
+    ForeignPage,
     NotAProvisioner,
     ProvisioningError,
     RateLimited,
@@ -47,6 +50,9 @@ PATIENCE = 60.0  # seconds after which a server that holds its answer lets go, s
 SET_KEY = "Run: pulumi config set --secret openfunnel:apiKey (or set OPENFUNNEL_API_KEY)."
 MAY_EXIST = "The user may have been created all the same"
 UNCHANGED = "Nothing was created"
+YEAR = 366 * 86400.0  # seconds
+FOREIGN = "somebody between here and OpenFunnel answered in its place"
+BETWEEN = "Check HTTPS_PROXY and NO_PROXY, and what stands between here and OpenFunnel."
 WAYS_OUT = (
     "Pass existing_api_key when you have its key, aliases when the resource was only renamed, "
     "or prefix or email_mapping for another user."
@@ -62,7 +68,7 @@ def _failure(base_url: str, timeout: float = 10.0) -> ProvisioningError:
     """The error of a request that fails; whatever it is, it names the user in one line and holds no key."""
     with pytest.raises(ProvisioningError) as caught:
         _ask(base_url, timeout)
-    assert caught.value.internal_email == INTERNAL_EMAIL
+    assert caught.value.who == INTERNAL_EMAIL
     assert str(caught.value).startswith(f"{INTERNAL_EMAIL}: ")
     assert str(caught.value).isprintable()
     assert hides_keys(caught.value)
@@ -237,6 +243,16 @@ REFUSALS: list[tuple[str, int, object, type[ProvisioningError], str]] = [
         ),
     ),
     (
+        "401 of somebody else",
+        401,
+        b"<html>log in</html>",
+        ForeignPage,
+        f"{FOREIGN} (401). {UNCHANGED}. {BETWEEN}",
+    ),
+    ("403 of somebody else", 403, b"", ForeignPage, f"{FOREIGN} (403). {UNCHANGED}. {BETWEEN}"),
+    ("403 with a list", 403, [{"error_code": "FORBIDDEN"}], ForeignPage, f"{FOREIGN} (403). {UNCHANGED}. {BETWEEN}"),
+    ("407 with JSON", 407, {"error_code": "UNAUTHORIZED"}, ForeignPage, f"{FOREIGN} (407). {UNCHANGED}. {BETWEEN}"),
+    (
         "409",
         409,
         b"",
@@ -249,6 +265,13 @@ REFUSALS: list[tuple[str, int, object, type[ProvisioningError], str]] = [
         {"message": "a user with this email already EXISTS"},
         UserExists,
         (f"exists already (400), and its key cannot be read. {UNCHANGED}. {WAYS_OUT}"),
+    ),
+    (
+        "422 of an existing user",
+        422,
+        {"detail": "User already registered"},
+        UserExists,
+        (f"exists already (422), and its key cannot be read. {UNCHANGED}. {WAYS_OUT}"),
     ),
     (
         "400",
@@ -280,6 +303,8 @@ REFUSALS: list[tuple[str, int, object, type[ProvisioningError], str]] = [
         f"OpenFunnel answered 502. {MAY_EXIST}. Run pulumi up again.",
     ),
     ("503", 503, b"", ServerFault, f"OpenFunnel answered 503. {MAY_EXIST}. Run pulumi up again."),
+    ("408", 408, b"", ServerFault, f"OpenFunnel answered 408. {MAY_EXIST}. Run pulumi up again."),
+    ("425", 425, b"", ServerFault, f"OpenFunnel answered 425. {MAY_EXIST}. Run pulumi up again."),
 ]
 
 
@@ -315,7 +340,7 @@ def _limited(seconds: object) -> dict[str, object]:
         (_limited(seconds=True), "60", 60.0, "in 60 seconds"),
         (b"", None, None, "later"),
         (_limited(-1), None, None, "later"),
-        (_limited(1e300), None, 1e300, "in 3600 seconds"),
+        (_limited(1e300), None, YEAR, "in 31622400 seconds"),
         (_limited(10**400), None, None, "later"),
         (b'{"details": {"retry_after_seconds": NaN}}', None, None, "later"),
         (b'{"details": {"retry_after_seconds": Infinity}}', None, None, "later"),
@@ -323,6 +348,7 @@ def _limited(seconds: object) -> dict[str, object]:
         (b"", "9" * 400, None, "later"),
         (b"", "soon", None, "later"),
         (b"", "Wed, 21 Oct 2015 07:28:00 GMT", 0.0, "in 0 seconds"),
+        (b"", "Fri, 31 Dec 9999 23:59:59 GMT", YEAR, "in 31622400 seconds"),
         (b" " * 70_000, "60", 60.0, "in 60 seconds"),
     ],
     ids=[
@@ -344,7 +370,8 @@ def _limited(seconds: object) -> dict[str, object]:
         "negative header",
         "huge header",
         "text in header",
-        "date in header",
+        "date gone by in header",
+        "date that never comes in header",
         "header beside a body over 64 KB",
     ],
 )
@@ -358,6 +385,23 @@ def test_a_rate_limit_says_how_long_to_wait(
     assert (error.status, error.retry_after) == (429, seconds)
     assert str(error) == (
         f"{INTERNAL_EMAIL}: OpenFunnel limits the rate (429). {UNCHANGED}. Run pulumi up again {when}."
+    )
+
+
+@pytest.mark.parametrize(("body", "header"), [(_limited(30), None), (b"<html>", "30"), (b"", "in half a minute")])
+def test_a_503_that_says_when_to_come_back_is_a_rate_limit(
+    server: ScriptedServer, body: object, header: str | None
+) -> None:
+    """By a number or by a date; the user may exist all the same."""
+    if header == "in half a minute":
+        header = formatdate(time.time() + 30, usegmt=True)
+    server.answers(503, body, {"Retry-After": header} if header else None)
+    error = _failure(server.base_url)
+    assert isinstance(error, RateLimited)
+    assert (error.status, error.may_exist) == (503, True)
+    assert error.retry_after == pytest.approx(30, abs=2)
+    assert str(error).startswith(
+        f"{INTERNAL_EMAIL}: OpenFunnel asks to wait (503). {MAY_EXIST}. Run pulumi up again in "
     )
 
 
@@ -568,7 +612,7 @@ def _raised(kind: type[httpx.HTTPError], text: str) -> httpx.HTTPError:
 @pytest.mark.parametrize("kind", _all_below(httpx.HTTPError))
 def test_every_exception_of_httpx_is_translated(kind: type[httpx.HTTPError]) -> None:
     """Each exception becomes an error in one line, which repeats only why a connection was not made."""
-    error = _unanswered(INTERNAL_EMAIL, _raised(kind, "first line\nsecond line"))
+    error = unanswered(INTERNAL_EMAIL, _raised(kind, "first line\nsecond line"), None)
     assert isinstance(error, Unreachable)
     assert str(error).startswith(f"{INTERNAL_EMAIL}: ")
     assert str(error).isprintable()
@@ -580,7 +624,7 @@ def test_every_exception_of_httpx_is_translated(kind: type[httpx.HTTPError]) -> 
 @pytest.mark.parametrize("kind", _all_below(httpx.HTTPError))
 def test_an_unmade_connection_sent_nothing(kind: type[httpx.HTTPError]) -> None:
     """Only where no connection was had is it certain that no user was created."""
-    error = _unanswered(INTERNAL_EMAIL, _raised(kind, ""))
+    error = unanswered(INTERNAL_EMAIL, _raised(kind, ""), None)
     assert isinstance(error, Unreachable)
     assert error.sent is (kind not in (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError))
     assert (UNCHANGED in str(error), MAY_EXIST in str(error)) == (not error.sent, error.sent)

@@ -8,11 +8,17 @@ import pickletools
 import pytest
 from pulumi.dynamic import ResourceProvider
 from pulumi.dynamic.dynamic import serialize_provider
+from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
 from pulumi_openfunnel import ProvisionedUser, schema
-from pulumi_openfunnel.dynamic.shard import closed, opened
+from pulumi_openfunnel.dynamic.envelope import secret, secrets
+from pulumi_openfunnel.dynamic.shard_state import closed, opened
 from pulumi_openfunnel.program import shards
-from pulumi_openfunnel.providers import ProvisionedUserProvider, ProvisionedUsersShardProvider
+from pulumi_openfunnel.providers import (
+    ProvisionedUserProvider,
+    ProvisionedUsersMembersProvider,
+    ProvisionedUsersShardProvider,
+)
 
 PICKLED = [
     (
@@ -22,6 +28,10 @@ PICKLED = [
     (
         ProvisionedUsersShardProvider,
         "gASVRAAAAAAAAACMG3B1bHVtaV9vcGVuZnVubmVsLnByb3ZpZGVyc5SMHVByb3Zpc2lvbmVkVXNlcnNTaGFyZFByb3ZpZGVylJOUKYGULg==",
+    ),
+    (
+        ProvisionedUsersMembersProvider,
+        "gASVRgAAAAAAAACMG3B1bHVtaV9vcGVuZnVubmVsLnByb3ZpZGVyc5SMH1Byb3Zpc2lvbmVkVXNlcnNNZW1iZXJzUHJvdmlkZXKUk5QpgZQu",
     ),
 ]
 PROVIDERS = [provider for provider, _ in PICKLED]
@@ -45,13 +55,15 @@ def test_the_provider_object_holds_nothing(provider: type[ResourceProvider]) -> 
 def test_the_type_tokens() -> None:
     """The type is part of every URN."""
     assert ProvisionedUser._resource_type_name == "dynamic/openfunnel:ProvisionedUser"
+    assert shards.Members._resource_type_name == "dynamic/openfunnel:ProvisionedUsersMembers"
     assert shards.Shard._resource_type_name == "dynamic/openfunnel:ProvisionedUsersShard"
 
 
 def test_the_shards() -> None:
-    """How many there are, and who is in which, is part of every URN."""
-    assert shards.SHARDS == 32
-    assert [shards.shard_of(f"user{n}@customers.com") for n in range(5)] == [14, 23, 0, 1, 8]
+    """How many there are is part of every URN; who is in which keeps a new member of the same id where the old one was."""
+    assert schema.SHARDS == 32
+    assert [schema.shard_of(f"user{n}@customers.com") for n in range(5)] == [14, 23, 0, 1, 8]
+    assert [schema.shard_of(f"cust-{n}") for n in range(5)] == [4, 16, 17, 24, 30]
 
 
 def test_the_property_names() -> None:
@@ -59,26 +71,52 @@ def test_the_property_names() -> None:
     assert list(schema.INPUTS) == ["email", "prefix", "email_mapping", "orchestrator", "internal_email"]
     assert list(schema.ISSUED) == ["api_key", "key_fingerprint", "key_status"]
     assert schema.ADOPTED == "existing_api_key"
-    assert schema.SHARD_INPUTS == (
+    assert schema.SHOWN_AS == "shown_as"
+    assert schema.MEMBERS_INPUTS == (
         "roster",
         "emails",
+        "late_emails",
         "prefixes",
-        "existing_api_keys",
+        "aliases",
         "email_mapping",
         "orchestrator",
-        "internal_emails",
+        "max_removals",
+        "protected",
+        "secret",
+        "placed",
     )
-    assert schema.SHARD_OUTPUTS == ("users", "api_keys", "failed", "tried", "roster", "orchestrator")
+    assert schema.SHARD_INPUTS == ("roster", "members", "existing_api_keys", "orchestrator", "secret")
+    assert schema.SHARD_OUTPUTS == (
+        "users",
+        "api_keys",
+        "failed",
+        "tried",
+        "applied",
+        "roster",
+        "orchestrator",
+        "secret",
+    )
 
 
-def test_what_is_by_email_is_a_document() -> None:
-    """JSON, sorted, so that the same users are the same text."""
-    props = {"emails": ["a@x.com"], "users": {"b@x.com": {"id": "2"}, "a@x.com": {"id": "1"}}, "roster": "team"}
+def test_what_is_by_id_is_a_document() -> None:
+    """JSON, sorted, so that the same members are the same text."""
+    props = {"emails": ["b@x.com"], "placed": {"b": {"shard": 2}, "a": {"shard": 1}}, "roster": "team"}
     assert closed(props) == {
-        "emails": '["a@x.com"]',
-        "users": '{"a@x.com":{"id":"1"},"b@x.com":{"id":"2"}}',
+        "emails": '["b@x.com"]',
+        "placed": '{"a":{"shard":1},"b":{"shard":2}}',
         "roster": "team",
     }
     assert opened(closed(props)) == props
-    by_email = {"emails", "prefixes", "existing_api_keys", "internal_emails", "users", "api_keys", "failed"}
-    assert by_email | {"tried"} == schema.DOCUMENTS
+    by_id = {"emails", "prefixes", "aliases", "placed", "members", "existing_api_keys", "users", "api_keys", "failed"}
+    assert by_id | {"tried"} == schema.DOCUMENTS
+
+
+def test_the_envelope_of_a_secret() -> None:
+    """The engine's signatures, as its own sources have them; what is not there stays so."""
+    assert secret("of_x") == {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": "of_x"}
+    assert secrets({"api_key": "of_x", "email": "a@x.com", "gone": None}, "api_key", "gone") == {
+        "api_key": secret("of_x"),
+        "email": "a@x.com",
+        "gone": None,
+    }
+    assert secret("of_x") == {_special_sig_key: _special_secret_sig, "value": "of_x"}

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from harness import clean_environment
 from pulumi_openfunnel.ledger.ledger import Ledger
 from pulumi_openfunnel.ledger.rows import Identity, Status
 from pulumi_openfunnel.ledger.sealing import Seal, seals
 
-from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY, clean_environment
+from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY
 
 ALICE = Identity("https://api.openfunnel.dev", ORCHESTRATOR, INTERNAL_EMAIL, "alice@alice-startup.com")
 BOB = Identity("https://api.openfunnel.dev", ORCHESTRATOR, "bob@orchestrator.com", "bob@bobs-bikes.com")

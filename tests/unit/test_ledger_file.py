@@ -80,7 +80,7 @@ def _unusable(path: Path, action: Callable[[], object]) -> str:
     assert message.isprintable()
     assert message.startswith(f"The ledger {path} {caught.value.problem}. ")
     assert message.endswith(".")
-    assert caught.value.path == path
+    assert caught.value.place == path
     assert hides_keys(caught.value)
     return caught.value.problem
 

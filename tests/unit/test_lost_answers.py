@@ -125,7 +125,7 @@ class TestAUserThatExists:
 def test_a_refusal_closes_the_intent(server: ScriptedServer, callers: Callers, path: Path, status: int) -> None:
     """What OpenFunnel refuses for good leaves no open row, and a later run asks again."""
     caller = callers(server.base_url, path)
-    _answers(server, answer(status), created())
+    _answers(server, answer(status, {}), created())
     with pytest.raises(Exception, match=str(status) if status in (401, 403) else "OpenFunnel answered"):
         provision(caller, ALICE)
     assert [(row.status, row.attempts) for row in rows(caller)] == [(Status.REFUSED, 1)]
@@ -151,7 +151,7 @@ def test_an_error_after_a_lost_answer_says_what_may_be(
     operation = Operation(stopping=lambda: then is None and bool(server.requests))
     caller = callers(server.base_url, path, operation=operation)
     for expected in (2, 3) if then else (1,):
-        _answers(server, *([lost] if expected < 3 else []), answer(then or 500))
+        _answers(server, *([lost] if expected < 3 else []), answer(then or 500, {}))
         with pytest.raises(ProvisioningError) as caught:
             provision(caller, ALICE)
         assert not caught.value.may_exist

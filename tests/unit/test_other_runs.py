@@ -63,8 +63,8 @@ class TestAnotherRun:
         with process(ASKER_THAT_ANSWERS, *self._arguments(server, path), *more) as child:
             assert line(child) == "True"
 
-            def progress(text: str) -> None:
-                console.progress.append(text)
+            def progress(who: str | None, text: str, detail: str | None = None) -> None:
+                console.operation.progress(who, text, detail)
                 if len(console.progress) == 1:
                     tell(child)
 

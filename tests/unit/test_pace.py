@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pulumi_openfunnel.api import retries
-from pulumi_openfunnel.api.pace import IN_FLIGHT, Pace
+from pulumi_openfunnel.api.pace import IN_FLIGHT, Pace, Waits
 from pulumi_openfunnel.api.retries import persist
 from pulumi_openfunnel.errors import ProvisioningError, RateLimited, Stopped, Unreachable
 from pulumi_openfunnel.operation import SILENT, Operation
@@ -22,9 +22,9 @@ from pulumi_openfunnel.provisioning.keys import EndUser
 
 from ..certificates import Authority
 from ..servers import INTERNAL_EMAIL, Request, ScriptedServer, answer, hides_keys
-from .provisions import ALICE, Callers, another_process
+from .provisions import ALICE, Callers, another_process, lines_to
 
-LIMITED = "OpenFunnel limits the rate: requests go on in"
+WAITING = "OpenFunnel asked to wait: requests go on in"
 
 
 def _user(number: int) -> EndUser:
@@ -193,7 +193,7 @@ def test_a_full_house_can_be_stopped() -> None:
     pace, stopping = Pace(), threading.Event()
     assert all(pace._start() for _ in range(IN_FLIGHT))
     threading.Timer(0.1, stopping.set).start()
-    with pytest.raises(Stopped), pace.turn(INTERNAL_EMAIL, 10, Operation(stopping=stopping.is_set)):
+    with pytest.raises(Stopped), pace.turn(INTERNAL_EMAIL, Waits(), Operation(stopping=stopping.is_set)):
         pass
 
 
@@ -205,10 +205,10 @@ def test_a_long_wait_for_openfunnel_is_shown(
     server.answers(429, {"details": {"retry_after_seconds": wait}})
     progress: list[str] = []
     waits: list[float] = []
-    operation = Operation(progress=progress.append, stopping=lambda: bool(waits), wait=waits.append)
+    operation = Operation(progress=lines_to(progress), stopping=lambda: bool(waits), wait=waits.append)
     assert isinstance(_failure(callers(server.base_url, timeout=10, operation=operation)), Stopped)
     assert len(progress) == (1 if shown else 0)
-    assert all(text.startswith(LIMITED) and text.endswith((" 6 s.", " 7 s.")) for text in progress)
+    assert all(text.startswith(WAITING) and text.endswith((" 6 s.", " 7 s.")) for text in progress)
 
 
 @pytest.mark.parametrize(("wait", "shown"), [(4, True), (2, False)], ids=["long", "short"])
@@ -219,7 +219,7 @@ def test_a_long_backoff_is_shown(
     monkeypatch.setattr(retries, "backoff", lambda _attempts: wait)
     server.answers(500)
     progress: list[str] = []
-    operation = Operation(progress=progress.append, stopping=lambda: bool(server.requests))
+    operation = Operation(progress=lines_to(progress), stopping=lambda: bool(server.requests))
     assert isinstance(_failure(callers(server.base_url, timeout=10, operation=operation)), Stopped)
     assert len(progress) == (1 if shown else 0)
     assert all(INTERNAL_EMAIL in text and "answered 500" in text for text in progress)
@@ -273,4 +273,5 @@ def test_a_certificate_that_is_not_trusted_is_not_tried_again(callers: Callers, 
     assert isinstance(error, Unreachable)
     assert not error.transient
     assert not error.may_exist
-    assert "certificate verify failed" in str(error).lower()
+    assert "the certificate of openfunnel:baseUrl is not trusted here. Nothing was created. If a proxy" in str(error)
+    assert "set SSL_CERT_FILE" in str(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pulumi_openfunnel.api.proxies import proxy_for
+from pulumi_openfunnel.api.proxies import Proxy, proxy_for
 
 PROXY = "http://proxy.corp:3128"
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy")
@@ -103,7 +103,7 @@ def test_what_it_does_not_name_goes_through_the_proxy(monkeypatch: pytest.Monkey
     """Neither what merely ends alike, nor what an entry that cannot be read may mean."""
     monkeypatch.setenv("ALL_PROXY", PROXY)
     monkeypatch.setenv("NO_PROXY", no_proxy)
-    assert proxy_for(url) == PROXY
+    assert proxy_for(url) == Proxy(PROXY, "ALL_PROXY")
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1", "http://127.0.0.1:1", "http://127.9.9.9", "https://[::1]:8443"])
@@ -142,4 +142,6 @@ def test_the_variable_of_the_scheme_comes_first(
     """Then ALL_PROXY; lower case wins; what has no scheme is an HTTP proxy."""
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
-    assert proxy_for(url) == proxy
+    found = proxy_for(url)
+    assert (found and found.url) == proxy
+    assert found is None or found.variable in {name.upper() for name in environment}

@@ -7,7 +7,7 @@ import sys
 
 import pulumi_openfunnel
 
-HEAVY = ("httpx", "email_validator", "sqlite3", "cryptography", "starlette", "uvicorn")
+HEAVY = ("httpx", "email_validator", "sqlite3", "cryptography", "h11")
 
 
 def test_every_public_name_is_exported() -> None:

@@ -126,7 +126,7 @@ def test_an_answer_that_is_not_believed_stays(
 
 
 def _revoked(key: str) -> bytes:
-    return answer(401) if key == USER_KEY else CREDITS
+    return answer(401, {}) if key == USER_KEY else CREDITS
 
 
 def test_a_revoked_key_is_asked_for_anew(
@@ -153,8 +153,8 @@ def test_a_revoked_key_is_asked_for_anew(
         lambda _key: answer(500),
         lambda _key: b"",
         lambda _key: answer(200, b"<html>"),
-        lambda _key: answer(401),
-        lambda key: answer(401) if key == USER_KEY else answer(503),
+        lambda _key: answer(401, {}),
+        lambda key: answer(401, {}) if key == USER_KEY else answer(503),
     ],
     ids=["500", "dropped", "HTML", "401 to all", "401, then 503"],
 )

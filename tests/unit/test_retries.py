@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 
 from pulumi_openfunnel.api import retries
 from pulumi_openfunnel.api.pace import Pace
 from pulumi_openfunnel.api.retries import persist
-from pulumi_openfunnel.errors import ProvisioningError, RateLimited, ServerFault, Stopped, Unreachable, UserExists
+from pulumi_openfunnel.errors import ForeignPage, ProvisioningError, RateLimited, ServerFault, Unreachable, UserExists
 from pulumi_openfunnel.operation import SILENT, Operation
 from pulumi_openfunnel.provisioning.connections import Connections
 from pulumi_openfunnel.provisioning.create import provision
@@ -29,7 +31,7 @@ from ..servers import (
     answer,
     hides_keys,
 )
-from .provisions import ALICE, Callers, Console, created
+from .provisions import ALICE, Callers, Clock, Console, created
 
 CREATED = created()
 HALF = b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"id": 7, "api_key": "' + USER_KEY.encode()
@@ -204,8 +206,10 @@ def test_the_backoff_grows_up_to_half_a_minute() -> None:
         (_limited({"details": {"retry_after_seconds": 0.1}}, {"Retry-After": "0.5"}), 0.5, 1.6),
         (_details(0), 0.0, 1.0),
         (_limited(headers={"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}), 0.0, 1.0),
+        (answer(503, b"<html>", {"Retry-After": "1"}), 1.0, 2.2),
+        (answer(503, b"", {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}), 0.0, 1.0),
     ],
-    ids=["body", "body as text", "header", "the longer one", "none asked for", "a time gone by"],
+    ids=["body", "body as text", "header", "the longer one", "none asked for", "a time gone by", "503", "503, gone by"],
 )
 def test_a_rate_limit_is_waited_for(
     server: ScriptedServer, callers: Callers, refusal: bytes, at_least: float, at_most: float
@@ -242,28 +246,81 @@ def test_what_a_rate_limit_takes_does_not_count(server: ScriptedServer, callers:
     assert time.monotonic() - started >= 1.2
 
 
-def test_an_absurd_wait_is_capped_and_told(server: ScriptedServer, callers: Callers, console: Console) -> None:
-    """A server that asks for years is taken to mean an hour, and a warning that names the user says so."""
-    server.script = _one_by_one(_details(1e9))
-    operation = replace(console.operation, stopping=lambda: bool(console.warnings))
-    error = _failure(callers, server.base_url, operation=operation)
-    (warning,) = console.warnings
-    assert warning == f"{INTERNAL_EMAIL}: OpenFunnel asked to wait for 1e+09 seconds, taken as 3600."
-    assert isinstance(error, Stopped | RateLimited)
-    assert len(server.requests) == 1
+class TestLongWaits:
+    """Waits of minutes, on a clock that goes on only when somebody waits."""
 
+    @staticmethod
+    def _failure(server: ScriptedServer, callers: Callers, clock: Clock, console: Console) -> ProvisioningError:
+        return _failure(callers, server.base_url, 300, replace(console.operation, wait=clock.wait))
 
-@pytest.mark.parametrize("seconds", [3.5, 1e9])
-def test_a_rate_limit_beyond_the_time_fails_at_once(server: ScriptedServer, callers: Callers, seconds: float) -> None:
-    """A wait that is longer than the timeout is not waited for, neither asleep nor busy, and the error gives its length."""
-    server.script = _one_by_one(_details(seconds))
-    started, burnt = time.monotonic(), time.process_time()
-    error = _failure(callers, server.base_url, timeout=2)
-    assert time.monotonic() - started < 1.5
-    assert time.process_time() - burnt < 0.5
-    assert isinstance(error, RateLimited)
-    assert "longer than openfunnel:timeout leaves. Nothing was created." in str(error)
-    assert len(server.requests) == 1
+    @staticmethod
+    def _key(server: ScriptedServer, callers: Callers, clock: Clock, console: Console) -> str:
+        caller = callers(server.base_url, timeout=300, operation=replace(console.operation, wait=clock.wait))
+        return provision(caller, ALICE).api_key
+
+    @pytest.mark.parametrize(
+        "refusal",
+        [_details(400), _limited(headers={"Retry-After": "400"}), answer(503, b"busy", {"Retry-After": "400"})],
+        ids=["429", "429 by header", "503"],
+    )
+    def test_one_that_is_longer_than_the_timeout_is_waited_for(
+        self, server: ScriptedServer, callers: Callers, clock: Clock, console: Console, refusal: bytes
+    ) -> None:
+        """It does not count as trying, and is shown; twice 400 s are still less than a quarter of an hour."""
+        server.script = _one_by_one(refusal, refusal, CREATED)
+        assert self._key(server, callers, clock, console) == USER_KEY
+        assert 800 <= clock.waited < 900
+        assert re.fullmatch(r"OpenFunnel asked to wait: requests go on in 4\d\d s\.", console.progress[0])
+
+    def test_they_are_counted_together(
+        self, server: ScriptedServer, callers: Callers, clock: Clock, console: Console
+    ) -> None:
+        """A third one would be more than a quarter of an hour: it is not begun."""
+        server.script = _one_by_one(_details(400))
+        error = self._failure(server, callers, clock, console)
+        assert 800 <= clock.waited < 900
+        assert len(server.requests) == 3
+        assert "which is longer than one user waits (15 minutes). Run pulumi up again then." in str(error)
+
+    @pytest.mark.parametrize("seconds", [1000, 1e9, 1e300])
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_more_than_a_quarter_of_an_hour_fails_at_once(
+        self, server: ScriptedServer, callers: Callers, clock: Clock, console: Console, status: int, seconds: float
+    ) -> None:
+        """Neither asleep nor busy; the error says until when OpenFunnel wants to be left alone, in a year at the most."""
+        server.script = _one_by_one(answer(status, {"details": {"retry_after_seconds": seconds}}))
+        began = time.time()
+        error = self._failure(server, callers, clock, console)
+        assert (clock.waited, len(server.requests)) == (0, 1)
+        assert isinstance(error, RateLimited)
+        told = re.search(r"OpenFunnel asked to wait until (\S+ \S+) UTC, which is longer", str(error))
+        assert told is not None
+        until = datetime.strptime(told[1], "%Y-%m-%d %H:%M").replace(tzinfo=timezone.utc).timestamp()
+        asked = min(seconds, 366 * 86400)
+        assert began + asked - 60 <= until <= began + asked * 1.1 + 60
+        assert "No request was sent" not in str(error)
+
+    def test_who_waits_for_its_first_request_is_not_counted(
+        self, server: ScriptedServer, callers: Callers, clock: Clock
+    ) -> None:
+        """What others were asked to wait before is not one's own; a wait that is too long for anybody sends nothing."""
+        server.script = _one_by_one(CREATED)
+        caller = callers(server.base_url, operation=Operation(wait=clock.wait))
+        pace = caller.connections.pace(caller.settings)
+        waits = [800.0, 800.0]
+
+        def wait(seconds: float) -> None:
+            clock.wait(seconds)
+            if waits and pace._opens <= clock.now:
+                pace.hold(waits.pop(), since=clock.now)
+
+        pace.hold(800, since=clock.now)
+        assert provision(replace(caller, operation=Operation(wait=wait)), ALICE).api_key == USER_KEY
+        assert clock.waited >= 2400
+        pace.hold(1000, since=clock.now)
+        error = _failure(callers, server.base_url)
+        assert "(15 minutes). No request was sent. Run pulumi up again then." in str(error)
+        assert len(server.requests) == 1
 
 
 def test_there_is_an_end_to_rate_limits(server: ScriptedServer, unhurried_callers: Callers) -> None:
@@ -278,8 +335,18 @@ def test_there_is_an_end_to_rate_limits(server: ScriptedServer, unhurried_caller
 @pytest.mark.usefixtures("_no_backoff")
 @pytest.mark.parametrize(
     "failure",
-    [answer(500), answer(503, {"error": USER_KEY}), HTML, answer(500, b"x" * 100_000), b"", HALF, b"garbage\r\n\r\n"],
-    ids=["500", "503", "502 HTML", "long 500", "dropped", "half a body", "garbage"],
+    [
+        answer(500),
+        answer(503, {"error": USER_KEY}),
+        answer(408),
+        answer(425),
+        HTML,
+        answer(500, b"x" * 100_000),
+        b"",
+        HALF,
+        b"garbage\r\n\r\n",
+    ],
+    ids=["500", "503", "408", "425", "502 HTML", "long 500", "dropped", "half a body", "garbage"],
 )
 def test_a_transient_failure_is_made_good(server: ScriptedServer, callers: Callers, failure: bytes) -> None:
     """Faults of the server and broken connections are tried again until the user is created."""
@@ -327,9 +394,53 @@ def test_a_wait_beyond_the_time_fails_at_once(
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 409, 422])
 def test_a_definite_refusal_is_not_repeated(server: ScriptedServer, callers: Callers, status: int) -> None:
     """What OpenFunnel refuses for good is asked for once."""
-    server.answers(status)
+    server.answers(status, {})
     assert not _failure(callers, server.base_url).transient
     assert len(server.requests) == 1
+
+
+@pytest.mark.usefixtures("_no_backoff")
+@pytest.mark.parametrize("status", [401, 403, 407])
+def test_somebody_elses_page_is_tried_a_few_times(server: ScriptedServer, callers: Callers, status: int) -> None:
+    """It may be one of a load balancer's moment; three of them are that user's failure, and no word of the key."""
+    server.script = _one_by_one(answer(status, b"<html>"), answer(status, b"<html>"), CREATED)
+    assert _provision(callers, server.base_url).api_key == USER_KEY
+    server.requests.clear()
+    server.answers(status, b"<html>")
+    error = _failure(callers, server.base_url)
+    assert isinstance(error, ForeignPage)
+    assert str(error).endswith("(Tried 3 times.)")
+    assert "provisioner key" not in str(error)
+    assert len(server.requests) == 3
+
+
+class TestAName:
+    """A name that does not resolve."""
+
+    def test_it_ends_within_half_a_minute(
+        self, callers: Callers, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However long the timeout; in that time it is tried again, because resolvers have their moments."""
+        monkeypatch.setattr(socket, "getaddrinfo", _unresolvable)
+        operation = Operation(wait=clock.wait)
+        error = _failure(callers, "https://api.openfunnel.dev", 300, operation)
+        assert isinstance(error, Unreachable)
+        assert not error.may_exist
+        assert str(error).startswith(
+            f"{INTERNAL_EMAIL}: the name of openfunnel:baseUrl does not resolve. Nothing was created. Check openfunnel:baseUrl"
+        )
+        assert error.attempts > 1
+        assert clock.waited <= 30
+
+    def test_a_short_timeout_is_kept(self, callers: Callers, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Half a minute is the most."""
+        monkeypatch.setattr(socket, "getaddrinfo", _unresolvable)
+        _failure(callers, "https://api.openfunnel.dev", 5, Operation(wait=clock.wait))
+        assert clock.waited <= 5
+
+
+def _unresolvable(*_: object, **__: object) -> list[object]:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
 @pytest.mark.usefixtures("_no_backoff")

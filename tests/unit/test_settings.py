@@ -124,6 +124,32 @@ class TestPrecedence:
         assert getattr(found, attribute) == other
 
 
+@pytest.mark.parametrize(
+    ("other", "setting"),
+    [
+        ("openfunnel:apikey", "openfunnel:apiKey"),
+        ("openfunnel:api_key", "openfunnel:apiKey"),
+        ("openfunnel:api-key", "openfunnel:apiKey"),
+        ("openfunnel:user_id", "openfunnel:userId"),
+        ("openfunnel:userid", "openfunnel:userId"),
+        ("openfunnel:base-url", "openfunnel:baseUrl"),
+        ("openfunnel:baseurl", "openfunnel:baseUrl"),
+    ],
+)
+def test_a_misspelled_setting_is_refused(other: str, setting: str) -> None:
+    """It would be passed over; the line says what was meant, and nothing of its value."""
+    for config in ({other: PROVISIONER_KEY}, {**USER_ID, setting: ORCHESTRATOR, other: PROVISIONER_KEY}):
+        error = _refused(dict(config))
+        assert str(error) == f"{other} is not a setting: did you mean {setting}? Run: pulumi config rm {other}."
+        assert error.setting == other
+
+
+def test_a_setting_of_somebody_else_is_none_of_ours() -> None:
+    """Nor is one whose name is another word."""
+    found = _read({**USER_ID, "other:apikey": "x", "openfunnel:region": "eu", "apiKey": "x"})
+    assert found.user_id == ORCHESTRATOR
+
+
 @pytest.mark.parametrize("empty", ["", "  "])
 def test_an_empty_variable_counts_as_unset(empty: str) -> None:
     """An empty variable of the environment is no value, either."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from pulumi_openfunnel.api.answers import CreatedUser
 from pulumi_openfunnel.api.client import Client
 from pulumi_openfunnel.dynamic.process import Process
-from pulumi_openfunnel.dynamic.shard import ShardVerbs, closed, opened
+from pulumi_openfunnel.dynamic.shard import ShardVerbs
+from pulumi_openfunnel.dynamic.shard_state import closed, opened
 from pulumi_openfunnel.provisioning.connections import Connections
 from pulumi_openfunnel.settings import Settings
 
@@ -35,9 +37,12 @@ def test_a_defect_takes_nobody_elses_key(monkeypatch: pytest.MonkeyPatch, capfd:
     monkeypatch.setenv("OPENFUNNEL_LEDGER", "off")
     process = Process()
     process.session.connections = _DefectiveConnections()
-    emails = {email: f"{email[0]}@orchestrator.com" for email in ("alice@a.com", "bob@b.com", "carol@c.com")}
-    props = closed({"roster": "team", "emails": sorted(emails), "internal_emails": emails})
-    outs = opened(ShardVerbs(process).create(props).outs or {})
-    assert outs["api_keys"] == {"alice@a.com": "of_a@orchestrator.com", "carol@c.com": "of_c@orchestrator.com"}
-    assert outs["failed"] == {"bob@b.com": "KeyError: a defect of pulumi-openfunnel, see the warning."}
-    assert "warning: bob@b.com: Traceback" in capfd.readouterr().err
+    members = {f"cust-{n}": {"email": f"{n}@a.com", "internal_email": f"{n}@orchestrator.com"} for n in ("a", "b", "c")}
+    outs = opened(ShardVerbs(process).create(closed({"roster": "team", "members": members})).outs or {})
+    assert json.loads(outs["api_keys"]["value"]) == {
+        "cust-a": "of_a@orchestrator.com",
+        "cust-c": "of_c@orchestrator.com",
+    }
+    assert outs["failed"] == {"cust-b": "KeyError: a defect of pulumi-openfunnel, see the warning."}
+    assert "applied" not in outs
+    assert "warning: cust-b: Traceback" in capfd.readouterr().err

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
-import signal
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 
-from pulumi_openfunnel.__main__ import main
 from pulumi_openfunnel.simulator import Account, Accounts, Existing, Ids, serve
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY
@@ -165,16 +161,25 @@ def test_what_is_not_documented_is_not_served(caller: Caller, method: str, path:
     assert (answer.status_code, answer.json()["error_code"]) == (status, code)
 
 
-@pytest.mark.parametrize(("existing", "status"), [(Existing.CONFLICT, 409), (Existing.BAD_REQUEST, 400)])
-def test_an_existing_user_is_refused(existing: Existing, status: int) -> None:
-    """A user that exists is refused in either documented guess, whatever the case, and keeps its key."""
+@pytest.mark.parametrize(
+    ("existing", "status", "body"),
+    [
+        (Existing.CONFLICT, 409, {"error_code": "USER_EXISTS", "message": "a user with this email already exists"}),
+        (
+            Existing.BAD_REQUEST,
+            400,
+            {"error_code": "INVALID_REQUEST", "message": "a user with this email already exists"},
+        ),
+        (Existing.UNPROCESSABLE, 422, {"detail": "User already exists"}),
+    ],
+)
+def test_an_existing_user_is_refused(existing: Existing, status: int, body: dict[str, str]) -> None:
+    """A user that exists is refused in each of the ways one may guess, whatever the case, and keeps its key."""
     with serve(_accounts(existing)) as base_url:
         caller = Caller(base_url)
         first = caller.create().json()["api_key"]
         answer = caller.create(INTERNAL_EMAIL.upper())
-        assert answer.status_code == status
-        assert "error_code" in answer.json()
-        assert "exists" in answer.json()["message"]
+        assert (answer.status_code, answer.json()) == (status, body)
         assert first not in answer.text
         assert caller.balance(first).status_code == 200
 
@@ -193,6 +198,25 @@ def test_an_existing_user_can_get_a_new_key() -> None:
         first, second = caller.create().json(), caller.create().json()
         assert (first["id"], first["email"]) == (second["id"], second["email"])
         assert [caller.balance(user["api_key"]).status_code for user in (first, second)] == [401, 200]
+
+
+@pytest.mark.parametrize("existing", Existing)
+def test_an_accounts_own_address_exists(existing: Existing) -> None:
+    """An address that is an account's is never another user, and its key is never handed out."""
+    with serve(_accounts(existing)) as base_url:
+        answers = [Caller(base_url).create(email) for email in (ORCHESTRATOR.upper(), PLAIN)]
+        assert [answer.status_code // 100 for answer in answers] == [4, 4]
+        assert all("exists" in answer.text and "of_" not in answer.text for answer in answers)
+
+
+@pytest.mark.parametrize(
+    "second", [Account(ORCHESTRATOR.title(), "of_another"), Account("ann@orchestrator.com", PROVISIONER_KEY)]
+)
+def test_two_accounts_that_are_one_are_refused(second: Account) -> None:
+    """Neither an address nor a key is two accounts'; the error shows no key."""
+    with pytest.raises(ValueError, match=r"two accounts|one key") as caught:
+        Accounts([Account(ORCHESTRATOR, PROVISIONER_KEY), second])
+    assert "of_" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("ids", "kind"), [(Ids.NUMBER, int), (Ids.STRING, str)])
@@ -214,6 +238,19 @@ def test_users_outlive_a_restart(tmp_path: Path) -> None:
         assert caller.create("bob@orchestrator.com").json()["id"] == 2
 
 
+def test_a_user_is_a_line_of_the_data_file(tmp_path: Path) -> None:
+    """A new user, and a new key, are added to the file, of which nothing is written again; the last key counts."""
+    data = tmp_path / "users.jsonl"
+    with serve(_accounts(Existing.NEW_KEY, data=data)) as base_url:
+        users = [
+            Caller(base_url).create(email).json() for email in (INTERNAL_EMAIL, "bob@orchestrator.com", INTERNAL_EMAIL)
+        ]
+        for line, user in zip(data.read_text().splitlines(), users, strict=True):
+            assert json.loads(line) == user
+    with serve(_accounts(data=data)) as base_url:
+        assert [Caller(base_url).balance(user["api_key"]).status_code for user in users] == [401, 200, 200]
+
+
 def test_users_in_memory_do_not_outlive_a_restart(tmp_path: Path) -> None:
     """Without a data file a restart forgets the users, and no file is left."""
     for _ in range(2):
@@ -225,7 +262,7 @@ def test_users_in_memory_do_not_outlive_a_restart(tmp_path: Path) -> None:
 def test_the_data_file_is_its_owners_alone(tmp_path: Path) -> None:
     """The data file, which holds keys, can be read by its owner only, and nothing is left beside it."""
     data = tmp_path / "users.json"
-    data.write_text("[]")
+    data.touch()
     data.chmod(0o644)
     with serve(_accounts(data=data)) as base_url:
         key = Caller(base_url).create().json()["api_key"]
@@ -239,66 +276,3 @@ def test_a_shown_account_or_user_hides_its_key(caller: Caller, accounts: Account
     key = caller.create().json()["api_key"]
     assert PROVISIONER_KEY not in repr(Account(ORCHESTRATOR, PROVISIONER_KEY))
     assert key not in repr(accounts.users)
-
-
-class TestCommand:
-    """``python -m pulumi_openfunnel simulator``."""
-
-    def test_it_serves_until_it_is_stopped(self, tmp_path: Path) -> None:
-        """It prints its base URL, logs method, path and status without keys, and exits with 0 on SIGTERM."""
-        data = tmp_path / "users.json"
-        arguments = ["--port", "0", "--log", "--orchestrator", f"{ORCHESTRATOR}={PROVISIONER_KEY}"]
-        arguments += ["--account", f"{PLAIN}={PLAIN_KEY}", "--ids", "string", "--credits", "5", "--data", str(data)]
-        with subprocess.Popen(
-            [sys.executable, "-m", "pulumi_openfunnel", "simulator", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        ) as process:
-            try:
-                assert process.stdout is not None
-                caller = Caller(process.stdout.readline().strip())
-                created = caller.create()
-                key = created.json()["api_key"]
-                left = caller.balance(key).json()["credits_left"]
-                refused = caller.send("POST", CREATE_USER, {"X-API-Key": PLAIN_KEY, "X-User-ID": PLAIN}, json={})
-                process.send_signal(signal.SIGTERM)
-                out, log = process.communicate(timeout=30)
-            finally:
-                process.kill()
-        assert (created.json()["id"], left, refused.status_code) == ("usr_000001", 5, 403)
-        assert log.splitlines() == [
-            "POST /api/v1/admin/create-user -> 200",
-            "GET /api/v1/credits/balance -> 200",
-            "POST /api/v1/admin/create-user -> 403",
-        ]
-        assert out == ""
-        assert all(secret not in out + log for secret in (key, PROVISIONER_KEY, PLAIN_KEY))
-        assert key in data.read_text()
-        assert process.returncode == 0
-
-    @pytest.mark.parametrize("option", ["--orchestrator", "--account"])
-    @pytest.mark.parametrize("value", [PROVISIONER_KEY, f"guy={PROVISIONER_KEY}", ORCHESTRATOR, f"{ORCHESTRATOR}=", ""])
-    def test_a_wrong_account_is_one_line(self, capsys: pytest.CaptureFixture[str], option: str, value: str) -> None:
-        """An account that is not EMAIL=KEY is refused in one line that does not repeat it, with status 1."""
-        assert main(["simulator", "--port", "0", f"{option}={value}"]) == 1
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert err == ("simulator: an account is given as EMAIL=KEY, such as guy@orchestrator.com=of_simulator\n")
-
-    def test_a_port_that_is_taken_is_one_line(self, capsys: pytest.CaptureFixture[str], caller: Caller) -> None:
-        """A port that somebody else has is said in one line, with status 1."""
-        assert main(["simulator", "--port", caller.base_url.rpartition(":")[2]]) == 1
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert re.fullmatch(r"simulator: .*in use.*\n", err)
-
-    def test_a_data_file_that_is_no_json_is_one_line(self, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-        """A data file that cannot be read is said in one line that holds nothing of it, with status 1."""
-        data = tmp_path / "users.json"
-        data.write_text(PROVISIONER_KEY)
-        assert main(["simulator", "--port", "0", "--data", str(data)]) == 1
-        err = capsys.readouterr().err
-        assert re.fullmatch(r"simulator: .+\n", err)
-        assert PROVISIONER_KEY not in err

@@ -9,7 +9,7 @@ import pytest
 
 from pulumi_openfunnel.dynamic.log import Log
 from pulumi_openfunnel.dynamic.summary import Summary
-from pulumi_openfunnel.operation import SILENT
+from pulumi_openfunnel.operation import SILENT, line
 
 from .provisions import lines_to
 
@@ -21,8 +21,8 @@ class _Shown(Log):
         super().__init__("")
         self.lines: list[str] = []
 
-    def progress(self, message: str) -> None:
-        self.lines.append(message)
+    def progress(self, who: str | None, text: str, detail: str | None = None) -> None:
+        self.lines.append(line(who, text, detail))
 
 
 def test_progress_is_shown_of_long_work_alone(monkeypatch: pytest.MonkeyPatch) -> None:

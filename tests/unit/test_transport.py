@@ -113,7 +113,11 @@ class TestATunnel:
     def test_a_certificate_is_checked_at_its_end(self, secure: ScriptedServer, proxy: Proxy) -> None:
         """An authority that nobody trusts, a proxy that breaks TLS open say, gets nothing of the request."""
         error = _failure(f"https://{HOST}")
-        assert "CERTIFICATE_VERIFY_FAILED" in str(error)
+        assert (
+            "the certificate of openfunnel:baseUrl, or of the proxy that HTTPS_PROXY names, is not trusted here"
+            in str(error)
+        )
+        assert "set SSL_CERT_FILE" in str(error)
         assert (error.sent, error.transient) == (False, False)
         assert len(proxy.asked) == 1
         assert secure.requests == []
@@ -125,7 +129,10 @@ class TestATunnel:
         """One line says that the proxy refused; nothing was sent."""
         monkeypatch.setenv("HTTPS_PROXY", f"http://guy:wrong-secret@127.0.0.1:{proxy.port}")
         error = _failure(f"https://{HOST}")
-        assert "the proxy that the environment names did not let the request through" in str(error)
+        assert (
+            "the proxy that HTTPS_PROXY names did not let the request through. Nothing was created. Check HTTPS_PROXY (or NO_PROXY)"
+            in str(error)
+        )
         assert not error.sent
         assert "wrong-secret" not in told(error)
         assert (proxy.asked, secure.requests) == ([], [])
@@ -207,7 +214,7 @@ class TestTLS:
     def test_another_host_than_the_certificates(self, here: ScriptedServer) -> None:
         """Gets nothing, whoever signed it."""
         error = _failure(f"https://localhost:{here.port}")
-        assert "CERTIFICATE_VERIFY_FAILED" in str(error)
+        assert "the certificate of openfunnel:baseUrl is not trusted here. Nothing was created." in str(error)
         assert here.requests == []
 
     def test_an_authority_that_nobody_knows(self, here: ScriptedServer) -> None:
@@ -226,7 +233,7 @@ class TestTLS:
         ("HTTPS_PROXY", "http://guy:secret@"),
         ("ALL_PROXY", "socks4://guy:secret@proxy.corp"),
         ("ALL_PROXY", "socks5://guy:secret@proxy.corp"),
-        ("SSL_CERT_FILE", "/nowhere/secret.pem"),
+        ("SSL_CERT_FILE", __file__),
     ],
 )
 def test_an_environment_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
@@ -236,7 +243,7 @@ def test_an_environment_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPa
     with pytest.raises(InvalidSetting) as caught:
         Client(f"https://{HOST}")
     assert str(caught.value).startswith("The environment's proxies or certificates cannot be used. Check HTTPS_PROXY, ")
-    assert "secret" not in told(caught.value)
+    assert not any(text in told(caught.value) for text in ("secret", __file__))
 
 
 RAISED = [

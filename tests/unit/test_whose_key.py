@@ -122,7 +122,7 @@ class TestAdoption:
         self, server: ScriptedServer, caller: Caller, path: Path, status: int, class_: type[Exception]
     ) -> None:
         """What OpenFunnel does not accept is not written anywhere."""
-        server.answers(status)
+        server.answers(status, {})
         assert "Nothing was stored" in _refused(lambda: adopt(caller, ALICE, USER_KEY), class_)
         assert not path.exists()
 

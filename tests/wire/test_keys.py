@@ -9,8 +9,8 @@ import grpc
 import pytest
 from pulumi.runtime.rpc import UNKNOWN
 
+from ..provider_process import Provider, Start, said
 from ..servers import PROVISIONER_KEY, Request, ScriptedServer, answer
-from .conftest import Provider, Start
 
 ORCHESTRATOR = "guy@orchestrator.com"
 ALICE_KEY = "of_alice_0123456789"
@@ -67,7 +67,10 @@ class TestRead:
         [
             (REFUSED, REFUSED, "does not accept the provisioner key either"),
             (REFUSED, answer(500), "does not accept the provisioner key either"),
-            (answer(403), BALANCE, "it answered 403"),
+            (answer(403, {}), BALANCE, "it answered 403"),
+            (answer(403), BALANCE, "somebody between here and OpenFunnel answered in its place (403)"),
+            (answer(401, b"<html>"), BALANCE, "somebody between here and OpenFunnel answered in its place (401)"),
+            (answer(407, {}), BALANCE, "somebody between here and OpenFunnel answered in its place (407)"),
             (answer(404), BALANCE, "it answered 404"),
             (answer(429), BALANCE, "it answered 429"),
             (answer(500), BALANCE, "it answered 500"),
@@ -138,7 +141,7 @@ class TestAdoption:
         ):
             with pytest.raises(grpc.RpcError) as failure:
                 verb()
-            details = str(failure.value.details())
+            details = said(failure.value)
             assert details.startswith(message)
             assert len(details.splitlines()) == 1
 
@@ -186,7 +189,7 @@ class TestAdoption:
         bob = {"email": "bob@b.com", "internal_email": "bob@orchestrator.com", "existing_api_key": ALICE_KEY}
         with pytest.raises(grpc.RpcError) as failure:
             provider.diff(ALICE_STATE, bob)
-        assert failure.value.details() == (
+        assert said(failure.value) == (
             "existing_api_key is the key of alice@orchestrator.com and cannot become that of bob@orchestrator.com. "
             "Pass the other user's key, or take the argument away."
         )
@@ -205,7 +208,7 @@ class TestPreflight:
         assert server.requests == []
         for email in ("alice@a.com", "bob@a.com"):
             provider.check({"email": email})
-        assert provider.engine.logs == [("INFO", "OpenFunnel: orchestrator.com has 162.5 credits left.")]
+        assert provider.engine.logs == [("INFO", "OpenFunnel accepts the provisioner key: 162.5 credits left.")]
         assert len(server.requests) == 1
 
     def test_a_refused_key_fails_the_preview_once(self, start: Start, server: ScriptedServer) -> None:
@@ -223,13 +226,35 @@ class TestPreflight:
 
     def test_a_key_that_may_not_warns(self, start: Start, server: ScriptedServer) -> None:
         """403 is no proof that creating will fail."""
-        balances(server, provisioner=answer(403))
+        balances(server, provisioner=answer(403, {}))
         provider = configured(start, server.base_url)
         assert provider.check(self.NEW)[1] == []
         [warning] = provider.engine.warnings
         assert warning.startswith("alice@orchestrator.com: may not be created: OpenFunnel answered 403")
 
-    @pytest.mark.parametrize("said", [answer(500), answer(429), answer(200, b"<html>"), b""])
+    @pytest.mark.parametrize(
+        ("said", "problem"),
+        [
+            (answer(403), "somebody between here and OpenFunnel answered in its place (403)."),
+            (answer(401, b"<html>"), "somebody between here and OpenFunnel answered in its place (401)."),
+            (answer(407), "somebody between here and OpenFunnel answered in its place (407)."),
+            (answer(200, b"<html>"), "it answered 200 with no JSON object."),
+            (b"", "it could not be reached."),
+        ],
+    )
+    def test_nobody_there_or_somebody_else_warns(
+        self, start: Start, server: ScriptedServer, said: bytes, problem: str
+    ) -> None:
+        """An update would find the same: a preview that is silent and green would be a lie. Once, however many users."""
+        balances(server, provisioner=said)
+        provider = configured(start, server.base_url)
+        for email in ("alice@a.com", "bob@a.com"):
+            assert provider.check({"email": email})[1] == []
+        [warning] = provider.engine.warnings
+        tried = f"may not be created: the provisioner key was to be tried at {server.base_url}, but {problem}"
+        assert warning == f"alice@orchestrator.com: {tried}"
+
+    @pytest.mark.parametrize("said", [answer(500), answer(429)])
     def test_anything_else_is_ignored(self, start: Start, server: ScriptedServer, said: bytes) -> None:
         """An API that is down does not fail a preview."""
         balances(server, provisioner=said)

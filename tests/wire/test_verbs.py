@@ -10,8 +10,8 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from pulumi_openfunnel.simulator import Account, Accounts, Existing, serve
 
+from ..provider_process import Provider, Start, said
 from ..servers import PROVISIONER_KEY
-from .conftest import Provider, Start
 
 ALICE = {"email": "alice@alice-startup.com", "internal_email": "alice@orchestrator.com"}
 ALICE_STATE = ALICE | {"api_key": "of_alice_0123456789", "key_fingerprint": "0123456789abcdef", "key_status": "active"}
@@ -148,7 +148,7 @@ def test_a_missing_key_warns_once_and_only_where_users_will_be_created(start: St
     ]
     with pytest.raises(grpc.RpcError) as failure:
         provider.create(inputs)
-    assert failure.value.details() == (
+    assert said(failure.value) == (
         "openfunnel:apiKey is not set. Run: pulumi config set --secret openfunnel:apiKey (or set OPENFUNNEL_API_KEY)."
     )
 
@@ -193,7 +193,7 @@ def test_a_failed_create_is_one_line(start: Start) -> None:
         provider.configure(userId="guy@orchestrator.com", apiKey=PROVISIONER_KEY, baseUrl=base_url)
         with pytest.raises(grpc.RpcError) as failure:
             provider.create(ALICE)
-    details = str(failure.value.details())
+    details = said(failure.value)
     assert details.startswith("alice@orchestrator.com: exists already (409)")
     assert len(details.splitlines()) == 1
 
@@ -209,7 +209,105 @@ def test_update_to_another_address_warns(provider: Provider) -> None:
     """The user behind two addresses with one internal email is the same one, and the operator hears it."""
     provider.update(ALICE_STATE, ALICE | {"email": "alice@elsewhere.com"})
     [warning] = provider.engine.warnings
-    assert warning.startswith("alice@orchestrator.com: stood for alice@alice-startup.com and now stands for")
+    assert warning == (
+        "alice@orchestrator.com: now stands for another address: it is the same OpenFunnel user with the same key. For another "
+        "user, set prefix. (alice@alice-startup.com became alice@elsewhere.com)"
+    )
+
+
+def test_keys_are_in_the_envelope_of_every_answer(provider: Provider, accounts: Accounts) -> None:
+    """What check, create, update and read return, whatever the program's options say."""
+    key = accounts.create("alice@orchestrator.com").api_key
+    inputs, _ = provider.check({"email": "alice@alice-startup.com", "existing_api_key": key})
+    assert provider.secret == {"existing_api_key"}
+    _, outs = provider.create(inputs)
+    assert (provider.secret, outs["api_key"]) == ({"api_key"}, key)
+    provider.update(outs, ALICE | {"prefix": "alice"})
+    assert provider.secret == {"api_key"}
+    provider.read("1", outs)
+    assert provider.secret == {"api_key"}
+
+
+SECRET = {"email": "alice@alice-startup.com", "prefix": "alice", "shown_as": "customer-1"}
+
+
+def test_a_secret_address_is_in_the_envelope_of_every_answer(provider: Provider) -> None:
+    """With all that is computed of it; the provider is told by the name that messages then call the user by."""
+    hidden = {"email", "prefix", "internal_email"}
+    inputs, failures = provider.check(SECRET)
+    assert (failures, provider.secret) == ([], hidden)
+    _, outs = provider.create(inputs)
+    assert provider.secret == hidden | {"api_key"}
+    assert outs["shown_as"] == "customer-1"
+    provider.update(outs, inputs | {"email": "alice@elsewhere.com"})
+    assert provider.secret == hidden | {"api_key"}
+    assert provider.read("1", outs)[2] == inputs
+    assert provider.secret == hidden | {"api_key"}
+
+
+def test_a_secret_address_is_in_no_message(start: Start, api: str, accounts: Accounts) -> None:
+    """Neither in a refusal nor in a warning nor in an error."""
+    provider = start(OPENFUNNEL_LEDGER="off")
+    provider.configure(userId="guy@orchestrator.com", apiKey=PROVISIONER_KEY, baseUrl=api)
+    told = []
+    for wrong in ({"email": "alice@@a.com"}, {"prefix": "ali ce"}):
+        [(_, message)] = provider.check(SECRET | wrong)[1]
+        told.append(message)
+    inputs, _ = provider.check(SECRET)
+    accounts.create("alice@orchestrator.com")
+    with pytest.raises(grpc.RpcError) as exists:
+        provider.create(inputs)
+    told.append(said(exists.value))
+    outs = inputs | {"api_key": "of_dead", "key_fingerprint": "0123456789abcdef", "key_status": "active"}
+    provider.read("1", outs)
+    provider.update(outs, inputs | {"email": "alice@elsewhere.com"})
+    provider.delete("1", outs)
+    told += [message for _, message in provider.engine.logs]
+    assert [message for message in told if "alice" in message or "ali ce" in message] == []
+    assert told[0] == "customer-1: its address cannot be used. Give one address, such as bob@b.com."
+    assert told[2].startswith("customer-1: exists already (409)")
+    assert [message.partition(": ")[0] for message in told[-3:]] == ["customer-1"] * 3
+
+
+def test_two_users_do_not_stand_for_one(provider: Provider) -> None:
+    """Two resources whose prefix the program's own transform set alike are refused before anything is asked for."""
+    assert provider.check({"email": "alice@a.com", "prefix": "same"})[1] == []
+    [(_, message)] = provider.check({"email": "bob@b.com", "prefix": "same"})[1]
+    assert message == (
+        "same@orchestrator.com: alice@a.com and bob@b.com both map to it. No key was handed out. Set prefix on one, or "
+        'email_mapping="subaddress".'
+    )
+
+
+def test_a_holder_that_the_engine_shows_late_fails(start: Start) -> None:
+    """A user moved away in this update, and a newcomer took the old one's before its turn came: both are named."""
+    accounts = Accounts([Account("guy@orchestrator.com", PROVISIONER_KEY)], existing=Existing.SAME_KEY)
+    with serve(accounts) as base_url:
+        earlier, provider = (start(OPENFUNNEL_LEDGER="off") for _ in range(2))
+        for running in (earlier, provider):
+            running.configure(userId="guy@orchestrator.com", apiKey=PROVISIONER_KEY, baseUrl=base_url)
+        _, outs = earlier.create(ALICE)
+        newcomer = {"email": "alice@b.com", "internal_email": "alice@orchestrator.com"}
+        provider.create(newcomer)
+        [(_, message)] = provider.check({"email": "alicia@alice-startup.com"}, olds=ALICE)[1]
+    assert message.startswith(
+        "alice@orchestrator.com: it is the user of alice@alice-startup.com in this stack, and alice@b.com has just got it"
+    )
+    assert "have OpenFunnel replace the key" in message
+    assert outs["api_key"] not in message
+
+
+def test_a_key_that_another_end_user_holds_is_not_adopted(provider: Provider, accounts: Accounts) -> None:
+    """Pasted for a second resource, it is refused at preview, without being shown."""
+    key = accounts.create("alice@orchestrator.com").api_key
+    for email, refused in (("alice@a.com", False), ("alice@a.com", False), ("bob@b.com", True)):
+        failures = provider.check({"email": email, "existing_api_key": key})[1]
+        assert bool(failures) is refused
+    [(_, message)] = failures
+    assert message == (
+        "bob@orchestrator.com: existing_api_key of bob@b.com is the same key as that of alice@a.com. Nothing was stored. Pass "
+        "each user's own key."
+    )
 
 
 @pytest.mark.parametrize(("existing", "warned"), [(Existing.SAME_KEY, False), (Existing.NEW_KEY, True)])

@@ -17,12 +17,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from audit import Tally, Verdict, judge
-from report import table
-from scenarios import SCENARIOS, STACK, Scenario
-from server import serving
-from stage import Hung, Stage
-from trial import Trial
+from harness import Failed, Hung, need
+
+from .audit import Tally, Verdict, judge
+from .report import table
+from .scenarios import SCENARIOS, STACK, Scenario
+from .server import serving
+from .stage import Stage
+from .trial import Trial
 
 _SHORT = 4  # scenarios
 _DEADLINE = 900.0  # seconds, after which no run starts
@@ -31,9 +33,7 @@ _DEADLINE = 900.0  # seconds, after which no run starts
 def main() -> int:
     """Play the campaign; the exit status says whether every key was where it belongs."""
     args = _arguments()
-    for needed in ("pulumi", "pulumi-language-python"):
-        if shutil.which(needed) is None:
-            raise SystemExit(f"{needed} is not on PATH. Run: make faults")
+    need("faults")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     verdicts: dict[str, list[Verdict]] = {}
     began = time.monotonic()
@@ -99,7 +99,7 @@ def _play(scenario: Scenario, trial: Trial) -> Verdict:
         trial.look()
         for stack in trial.stage.stacks:
             trial.recover(stack)
-    except (Hung, RuntimeError) as error:
+    except (Hung, Failed) as error:
         trial.problems.append(str(error))
     except BaseException:
         trial.kill_everything()  # they are in sessions of their own

@@ -7,9 +7,9 @@ import re
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
-from server import Request
-from stage import Kept
-from trial import Trial
+from .server import Request
+from .stage import Kept
+from .trial import Trial
 
 _TELLTALE = 19  # characters of a key that are as good as all of it, for who looks for keys in the clear
 _SPOILT = frozenset({"500-after", "drop-after", "half-body", "endless", "garbage"})
@@ -81,7 +81,7 @@ def judge(trial: Trial, left: dict[int, str]) -> Verdict:
     lost = _lost(trial, requests, explained)
     twice = _twice(by_user, explained)
     wrong, missing = _wrong(trial), _missing(trial)
-    clear = _in_the_clear(trial.stage.directory, [*_keys(requests), trial.stage.server.api_key])
+    clear = _in_the_clear(trial.stage.root, [*_keys(requests), trial.stage.server.api_key])
     processes = [f"process {pid} lives on: {command}" for pid, command in left.items()]
     tally = Tally(
         runs=1,

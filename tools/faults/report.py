@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import astuple
 
-from audit import Tally
+from .audit import Tally
 
 _COLUMNS = (
     *("runs", "kills", "faults", "keys issued", "lost in flight"),

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from processes import provider_of
-from server import Weather
-from stage import Running, wait_until
-from trial import Trial
+from harness import Running, wait_until
+from harness.processes import providers_of
+
+from .server import Weather
+from .trial import Trial
 
 _PROVIDER_START = 30.0  # seconds
 _DYING = 6.0  # seconds that the engine gives a provider at its second Ctrl-C, and one more
@@ -131,7 +132,7 @@ def impatient_operator(trial: Trial) -> None:
     update = _midway(trial)
     trial.kill(update.pid)
     update.wait()
-    trial.stage.must("cancel", "--yes", STACK)
+    trial.stage.pulumi("cancel", "--yes", STACK)
 
 
 def _midway(trial: Trial) -> Running:
@@ -144,7 +145,7 @@ def _provider(update: Running) -> int | None:
     found: list[int] = []
 
     def look() -> bool:
-        found.extend(pid for pid in [provider_of(update.pid)] if pid is not None)
+        found.extend(providers_of(update.pid))
         return bool(found) or update.over
 
     wait_until(look, _PROVIDER_START)

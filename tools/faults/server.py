@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import secrets
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ORCHESTRATOR = "guy@orchestrator.com"
+from harness import simulator
+
 _EXISTING = ("409", "same-key", "new-key")
 
 
@@ -115,27 +113,12 @@ def serving(weather: Weather, record: Path) -> Iterator[Server]:
         record: the file of its record, which holds keys.
     """
     api_key = f"of_{secrets.token_urlsafe(24)}"
-    reader, writer = os.pipe()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pulumi_openfunnel", "simulator", *_options(weather, api_key, record)], stdout=writer
-    )
-    os.close(writer)
-    try:
-        with os.fdopen(reader) as printed:
-            base_url = printed.readline().strip()
+    with simulator.serving(api_key, record, *_options(weather)) as base_url:
         yield Server(base_url, api_key, weather, record)
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
-def _options(weather: Weather, api_key: str, record: Path) -> list[str]:
-    options = ["--port=0", f"--orchestrator={ORCHESTRATOR}={api_key}", f"--record={record}"]
-    options += [f"--existing={weather.existing}", f"--latency={weather.latency}"]
+def _options(weather: Weather) -> list[str]:
+    options = [f"--existing={weather.existing}", f"--latency={weather.latency}"]
     if weather.rate:
         options += [f"--fault-seed={weather.seed}", f"--fault-rate={weather.rate}", "--hold=2"]
     return options

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
-import shutil
 import time
 from dataclasses import dataclass, field
 
-from processes import kill, living_on
-from stage import Done, Kept, Running, Stage, wait_until
+from harness import Done, Running, wait_until
+from harness.processes import kill, living_on
+from harness.runbook import mend
+
+from .stage import Kept, Stage
 
 _ROUNDS = 25  # updates, after which a recovery has failed
 _START = 60.0  # seconds for an update to come to its first requests
@@ -66,30 +68,18 @@ class Trial:
             if done.status == 0:
                 self._clear_pending(stack)
                 return
-            self._follow_runbook(stack, done)
+            if not mend(self.stage, done, stack):
+                self._adopt(stack, done)
         self.problems.append(f"{stack} did not recover in {_ROUNDS} updates: {' | '.join(done.errors)}")
 
     def _clear_pending(self, stack: str) -> None:
         """Updates warn of pending operations until a refresh takes them away."""
         if self.seen[-1][1].pending[stack]:
-            refreshed = self.stage.pulumi(
-                "refresh", "--yes", "--skip-preview", "--clear-pending-creates", "--stack", stack
-            )
+            options = ("--yes", "--skip-preview", "--clear-pending-creates", "--stack", stack)
+            refreshed = self.stage.pulumi("refresh", *options, check=False)
             if refreshed.status:
                 self.problems.append(f"{stack}: the refresh failed: {' | '.join(refreshed.errors)}")
             self.look()
-
-    def _follow_runbook(self, stack: str, done: Done) -> None:
-        """One step, by what the update said."""
-        state = self.stage.checkpoint(stack)
-        if "the stack is currently locked" in done.output:
-            self.stage.must("cancel", "--yes", stack)
-        elif "failed to load checkpoint: EOF" in done.output:
-            state.with_name(f"{state.name}.attrs").unlink()
-        elif "failed to load checkpoint" in done.output:
-            shutil.copy(state.with_name(f"{state.name}.bak"), state)
-        else:
-            self._adopt(stack, done)
 
     def _adopt(self, stack: str, done: Done) -> None:
         """Pass the keys of the users whose answers were lost, as who signed up again would have them."""
@@ -110,5 +100,5 @@ class Trial:
 
     def kill_everything(self) -> None:
         """SIGKILL for every process, as when the machine goes; it counts as one."""
-        killed = [kill(pid) for pid in living_on(self.stage.directory)]
+        killed = [kill(pid) for pid in living_on(self.stage.root)]
         self.kills += any(killed)

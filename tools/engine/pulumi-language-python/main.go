@@ -2,8 +2,9 @@
 // does not serve. tools/engine/install builds it beside a CLI that was itself built from Go modules; where
 // the official CLI is installed, the official host runs instead.
 //
-// It does what running a program takes and no more: the virtual environment must exist already, and no
-// plugin is looked for.
+// It does what running a program with pip takes and no more: it makes the virtual environment that Pulumi.yaml names
+// and installs requirements.txt into it, as the official host does. No plugin is looked for, and neither poetry nor uv,
+// pyenv or a type checker is known.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -24,6 +26,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/common/version"
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -93,7 +96,26 @@ func (h *host) GetRequiredPlugins(context.Context, *pulumirpc.GetRequiredPlugins
 	return &pulumirpc.GetRequiredPluginsResponse{}, nil
 }
 
-func (h *host) GetRequiredPackages(context.Context, *pulumirpc.GetRequiredPackagesRequest) (*pulumirpc.GetRequiredPackagesResponse, error) {
+// GetRequiredPackages names none, but is what the engine asks before anything else of an operation: here a missing
+// virtual environment is made, and the engine shows how that goes.
+func (h *host) GetRequiredPackages(ctx context.Context, req *pulumirpc.GetRequiredPackagesRequest) (*pulumirpc.GetRequiredPackagesResponse, error) {
+	env, err := environmentOf(req.GetInfo())
+	if err != nil {
+		return nil, err
+	}
+	conn, err := grpc.NewClient(h.engine, grpc.WithTransportCredentials(insecure.NewCredentials()), rpcutil.GrpcChannelOptions())
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	ctx, cancel := h.stopping(ctx)
+	defer cancel()
+	engine, stream := pulumirpc.NewEngineClient(conn), rand.Int31()
+	info := &engineLog{ctx, engine, pulumirpc.LogSeverity_INFO, stream}
+	failures := &engineLog{ctx, engine, pulumirpc.LogSeverity_ERROR, stream}
+	if err := env.ensure(ctx, output{info, failures}); err != nil {
+		return nil, err
+	}
 	return &pulumirpc.GetRequiredPackagesResponse{}, nil
 }
 
@@ -109,12 +131,16 @@ func (h *host) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
 }
 
-func (h *host) About(_ context.Context, req *pulumirpc.AboutRequest) (*pulumirpc.AboutResponse, error) {
-	python, err := interpreter(req.GetInfo())
+func (h *host) About(ctx context.Context, req *pulumirpc.AboutRequest) (*pulumirpc.AboutResponse, error) {
+	env, err := environmentOf(req.GetInfo())
 	if err != nil {
 		return nil, err
 	}
-	out, err := exec.Command(python, "--version").Output()
+	python, err := env.python()
+	if err != nil {
+		return nil, err
+	}
+	out, err := exec.CommandContext(ctx, python, "--version").Output()
 	if err != nil {
 		return nil, fmt.Errorf("%s --version: %w", python, err)
 	}
@@ -124,10 +150,32 @@ func (h *host) About(_ context.Context, req *pulumirpc.AboutRequest) (*pulumirpc
 	}, nil
 }
 
-// InstallDependencies installs nothing: it only says so when the project's virtual environment is missing.
-func (h *host) InstallDependencies(req *pulumirpc.InstallDependenciesRequest, _ grpc.ServerStreamingServer[pulumirpc.InstallDependenciesResponse]) error {
-	_, err := interpreter(req.GetInfo())
-	return err
+// InstallDependencies is what "pulumi install" asks for.
+func (h *host) InstallDependencies(req *pulumirpc.InstallDependenciesRequest, stream grpc.ServerStreamingServer[pulumirpc.InstallDependenciesResponse]) error {
+	env, err := environmentOf(req.GetInfo())
+	if err != nil {
+		return err
+	}
+	closer, stdout, stderr, err := rpcutil.MakeInstallDependenciesStreams(stream, req.GetIsTerminal())
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	ctx, cancel := h.stopping(stream.Context())
+	defer cancel()
+	fmt.Fprint(stdout, "Installing dependencies...\n\n")
+	if err := env.install(ctx, output{stdout, stderr}); err != nil {
+		return err
+	}
+	fmt.Fprint(stdout, "Finished installing dependencies\n\n")
+	return closer.Close()
+}
+
+// stopping is a context that ends with another one, or with the host.
+func (h *host) stopping(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	context.AfterFunc(h.stop, cancel)
+	return ctx, cancel
 }
 
 // Run runs one program to its end.
@@ -154,7 +202,14 @@ func (h *host) Run(ctx context.Context, req *pulumirpc.RunRequest) (*pulumirpc.R
 // program is the command that runs the Python program; it is interrupted when ctx or the host ends.
 func (h *host) program(ctx context.Context, req *pulumirpc.RunRequest) (*exec.Cmd, context.CancelFunc, error) {
 	info := req.GetInfo()
-	python, err := interpreter(info)
+	env, err := environmentOf(info)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := env.check(); err != nil {
+		return nil, nil, err
+	}
+	python, err := env.python()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -180,17 +235,13 @@ func (h *host) program(ctx context.Context, req *pulumirpc.RunRequest) (*exec.Cm
 		info.GetEntryPoint(),
 	}, req.GetArgs()...)
 
-	ctx, cancel := context.WithCancel(ctx)
-	context.AfterFunc(h.stop, cancel)
+	ctx, cancel := h.stopping(ctx)
 	cmd := exec.CommandContext(ctx, python, args...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = programGrace
 	cmd.Dir = info.GetProgramDirectory()
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), config...)
-	if bin := filepath.Dir(python); filepath.IsAbs(python) {
-		cmd.Env = append(cmd.Env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
-	}
+	cmd.Env = append(env.activated(), config...)
 	return cmd, cancel, nil
 }
 
@@ -212,25 +263,4 @@ func configuration(req *pulumirpc.RunRequest) ([]string, error) {
 		return nil, err
 	}
 	return []string{"PULUMI_CONFIG=" + string(valuesJSON), "PULUMI_CONFIG_SECRET_KEYS=" + string(secretKeysJSON)}, nil
-}
-
-// interpreter is the Python that the project asks for: that of its virtualenv option, else PULUMI_PYTHON_CMD,
-// else python3.
-func interpreter(info *pulumirpc.ProgramInfo) (string, error) {
-	venv := info.GetOptions().GetFields()["virtualenv"].GetStringValue()
-	if venv == "" {
-		if python := os.Getenv("PULUMI_PYTHON_CMD"); python != "" {
-			return python, nil
-		}
-		return "python3", nil
-	}
-	if !filepath.IsAbs(venv) {
-		venv = filepath.Join(info.GetRootDirectory(), venv)
-	}
-	python := filepath.Join(venv, "bin", "python")
-	if _, err := os.Stat(python); err != nil {
-		return "", fmt.Errorf(
-			"Pulumi.yaml names the virtual environment %s, which has no bin/python. Make it: python3 -m venv %s", venv, venv)
-	}
-	return python, nil
 }

@@ -1,0 +1,1 @@
+"""Users created by this package, side by side with what one would write instead: ``make bench``."""

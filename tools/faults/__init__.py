@@ -1,0 +1,1 @@
+"""Kills, interrupts and faults through the real CLI, and an audit of every key: ``make faults``."""
