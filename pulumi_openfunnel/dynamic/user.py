@@ -16,6 +16,7 @@ from ..operation import Operation, under_name
 from ..provisioning import preflight, refusals, release, users, verify
 from ..provisioning.connections import Caller
 from ..provisioning.keys import ACTIVE, EndUser, Held, ProvisionedKey, brings_another_key, fingerprint
+from ..provisioning.session import Session
 from ..schema import ADOPTED, INPUTS, ISSUED, REPLACING, SHOWN_AS, USER_INPUTS, pick
 from .envelope import secrets
 from .process import Verbs
