@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from .commands import doctor, ledger, simulator
+from .commands import arguments, doctor, ledger, simulator
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -17,11 +16,11 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    parser = argparse.ArgumentParser(prog="python -m pulumi_openfunnel", description=__doc__)
+    parser = arguments.Parser(prog="python -m pulumi_openfunnel", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (doctor, ledger, simulator):
         command.add_to(commands)
-    args = parser.parse_args(argv)
+    args = arguments.parsed(parser, argv)
     status: int = args.run(args)
     return status
 
