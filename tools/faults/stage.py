@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.provisioning.kept import open_row
+
 from harness import UP, Failed, Project, Running, wait_until
 from harness.processes import kill, living_on
 from harness.simulator import ORCHESTRATOR
 from pulumi_openfunnel.errors import KeySealed
-from pulumi_openfunnel.ledger.ledger import Ledger
 from pulumi_openfunnel.ledger.sealing import seals
-from pulumi_openfunnel.provisioning.kept import open_row
 
 from .server import Server
 

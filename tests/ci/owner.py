@@ -1,0 +1,69 @@
+"""The person who owns a stack, and the secrets that its jobs are given."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from harness import Project
+from pulumi_openfunnel.simulator import Accounts
+
+from .places import Place
+from .workflows import ROOT
+
+PASSPHRASE = secrets.token_urlsafe(24)
+PROVISIONER_KEY = f"of_{secrets.token_urlsafe(24)}"
+LEDGER_KEY = base64.b64encode(secrets.token_bytes(32)).decode()
+SECRETS = (PASSPHRASE, PROVISIONER_KEY, LEDGER_KEY)
+
+CUSTOMERS = 40
+STACK = "prod"
+
+
+class Owner:
+    """The person who owns a stack: makes it, and looks at it.
+
+    Args:
+        root: a directory for a home and the program.
+        place: where state and ledger lie.
+
+    Attributes:
+        program: the program's directory, as a checkout of it has it.
+    """
+
+    def __init__(self, root: Path, place: Place) -> None:
+        self.program = root / "program"
+        template = ROOT / "templates" / "python"
+        shutil.copytree(template, self.program)
+        manifest = (template / "Pulumi.yaml").read_text().partition("template:")[0]
+        (self.program / "Pulumi.yaml").write_text(manifest.replace("${PROJECT}", "acme").replace("${DESCRIPTION}", ""))
+        self.declare(CUSTOMERS)
+        self._project = Project(root, directory=self.program)
+        self._project.setenv(
+            PULUMI_BACKEND_URL=next(iter(place.names.values())),
+            PULUMI_CONFIG_PASSPHRASE=PASSPHRASE,
+            **place.credentials(None),
+        )
+        self._project.add_stack(STACK)
+
+    def declare(self, customers: int) -> None:
+        """So many customers, and nobody else."""
+        lines = [f"cust-{number},c{number}@customers.com" for number in range(1, customers + 1)]
+        (self.program / "customers.csv").write_text("\n".join(["id,email", *lines, ""]))
+
+    def keys(self) -> dict[str, str]:
+        """The keys that the state holds, by customer."""
+        found: dict[str, str] = json.loads(self._project.output("api_keys"))
+        return found
+
+
+NewOwner = Callable[[Place], Owner]
+
+
+def keys_of(accounts: Accounts) -> set[str]:
+    """The keys that an OpenFunnel gave away."""
+    return {user.api_key for user in accounts.users}
