@@ -26,7 +26,7 @@ COMMAND = [sys.executable, "-m", "pulumi_openfunnel", "ledger"]
 WITH_KEY = {"OPENFUNNEL_API_KEY": PROVISIONER_KEY}
 
 
-def run(*args: object, stdin: str = "", **environment: object) -> subprocess.CompletedProcess[str]:
+def run(*args: object, stdin: str = "", **environment: Any) -> subprocess.CompletedProcess[str]:
     """The command's end; no traceback, whatever it is given."""
     done = subprocess.run(
         [*COMMAND, *map(str, args)],

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from harness import need
+from harness.servers import s3
+from harness.servers.postgres import PostgresServer
 from pulumi_openfunnel.simulator import Account, Accounts
 
 from ..servers import ORCHESTRATOR
-from ..stores import s3
-from ..stores.postgres import PostgresServer
 from .owner import PROVISIONER_KEY, NewOwner, Owner
 from .places import Bucket, Database
 from .workflows import ROOT

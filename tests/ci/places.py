@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from harness.servers import s3
+from harness.servers.postgres import PostgresServer
 from pulumi_openfunnel.ledger.stores import store_at
 from pulumi_openfunnel.ledger_urls import parse
 
 from ..servers import ORCHESTRATOR
-from ..stores import s3
-from ..stores.postgres import PostgresServer
 from .workflows import ROOT
 
 _STATE = "s3://YOUR-BUCKET?region=YOUR-REGION"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -110,7 +111,7 @@ class Runner:
         """
         for pid in sorted((pid for pid in living_on(self._root) if pid != running.pid), reverse=True):
             if kill(pid, signal.SIGTERM):
-                wait_until(lambda gone=pid: not _lives(gone), patience)
+                wait_until(functools.partial(_gone, pid), patience)
         running.terminate()
         running.ends_within(patience)
         running.kill_everything()
@@ -141,5 +142,5 @@ class Runner:
         return Running([step.name], process, output, self._root, PATIENCE)
 
 
-def _lives(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
+def _gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()

@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 from pulumi_openfunnel.ledger.ledger import Ledger
 from pulumi_openfunnel.ledger.rows import Identity, Row
+
 from pulumi_openfunnel.ledger.sqlite import owners
 from pulumi_openfunnel.provisioning.connections import Connections
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pulumi_openfunnel.ledger.rows import Status
+
 from pulumi_openfunnel.ledger.sealing import Seal
 from pulumi_openfunnel.simulator import Entry, Existing
 

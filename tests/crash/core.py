@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pulumi_openfunnel.ledger.ledger import Ledger
 from pulumi_openfunnel.ledger.rows import Row, Status
+
 from pulumi_openfunnel.ledger.sealing import Seal
 from pulumi_openfunnel.simulator import Account, Accounts, Entry, Existing, Fault, Faults, serve
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
+from pulumi_openfunnel.ledger.rows import Status
 
 from pulumi_openfunnel.errors import AnotherEndUser, KeySealed, ProvisioningError, Stopped, UserExists
-from pulumi_openfunnel.ledger.rows import Status
 from pulumi_openfunnel.operation import Operation
 from pulumi_openfunnel.provisioning.create import provision
 from pulumi_openfunnel.provisioning.keys import EndUser, ProvisionedKey

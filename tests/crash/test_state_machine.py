@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule, run_state_machine_as_test
+from pulumi_openfunnel.ledger.ledger import Ledger
 
 from pulumi_openfunnel.api import retries
-from pulumi_openfunnel.ledger.ledger import Ledger
 from pulumi_openfunnel.ledger.sqlite import owners
 from pulumi_openfunnel.simulator import Existing
 

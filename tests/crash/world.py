@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unittest.mock import patch
 
+from pulumi_openfunnel.ledger.ledger import Ledger
+from pulumi_openfunnel.ledger.rows import Identity, Row
+
 from pulumi_openfunnel import __main__
 from pulumi_openfunnel.commands.ledger import OLD_KEY
 from pulumi_openfunnel.errors import ProvisioningError
-from pulumi_openfunnel.ledger.ledger import Ledger
-from pulumi_openfunnel.ledger.rows import Identity, Row
 from pulumi_openfunnel.ledger.sealing import Seal, seals
 from pulumi_openfunnel.operation import SILENT, Operation
 from pulumi_openfunnel.provisioning.connections import Caller, Connections

@@ -101,7 +101,7 @@ def test_at_no_step_is_there_less_than_one_copy(monkeypatch: pytest.MonkeyPatch,
             machine.fails = looks
 
     machine.fails = looks
-    monkeypatch.setattr(ledger_place, "ledger_at", lambda _place, create: machine.process())
+    monkeypatch.setattr(ledger_place, "ledger_at", lambda _place, **_: machine.process())
     monkeypatch.setenv("OPENFUNNEL_API_KEY", PROVISIONER_KEY)
     assert main(["ledger", "--ledger", str(path), "reassign", ALICE.email, NEW]) == 0
     assert seen == 3  # the copy, the user's document, the answer before
@@ -169,7 +169,7 @@ def test_one_without_a_key_goes_over_as_well(path: Path) -> None:
         (("alice", NEW), {}, 'email "alice": not an address.', 1),
         ((ALICE.email, "al ice@a.com"), {}, 'email "al ice@a.com": not an address.', 1),
         ((INTERNAL_EMAIL, NEW), {}, f"{INTERNAL_EMAIL} is an internal email. Give the end user's address, alice@", 1),
-        (("nobody@a.com", ALICE.email), {}, f"No user in the ledger {{}} has the address nobody@a.com. Nothing was", 1),
+        (("nobody@a.com", ALICE.email), {}, "No user in the ledger {} has the address nobody@a.com. Nothing was", 1),
         (("nobody@a.com", ALICE.email), {}, f"{ALICE.email} has {INTERNAL_EMAIL}.", 1),
         (
             ("refused@refused.com", NEW),
