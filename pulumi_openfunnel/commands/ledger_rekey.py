@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from dataclasses import replace
 
-from ..errors import LedgerUnusable
 from ..ledger.rules import Ledger
-from ..ledger.sealing import Seal
 from ..ledger.upkeep import Rekeyed, rekey
 from ..places import Place
 from ..settings import LEDGER_KEY
 from . import terminal
 from .ledger_keys import API_KEY, OLD_KEY, SET_KEY, keys_in, seals_of
-from .ledger_part import part, sound_users
 from .ledger_place import action_on_ledger, command
 
 
@@ -39,28 +36,17 @@ def _rekey(ledger: Ledger, _place: Place, args: argparse.Namespace) -> int:
     if not keys.at_hand:
         terminal.complain(f"There is no key to seal under. {SET_KEY}")
         return terminal.USAGE
-    done, problems = _sealed_anew(ledger, keys.at_hand[0], keys.all)
+    done = rekey(ledger, keys.at_hand[0], keys.all)
     if done.stuck and not keys.old:
         old = seals_of(terminal.ask(f"The key that the other answers are sealed under ({OLD_KEY}): "))
-        again, problems = _sealed_anew(ledger, keys.at_hand[0], [*keys.at_hand, *old])
-        done = Rekeyed(done.sealed + again.sealed, again.stuck, again.busy)
-    terminal.show([_line(done), *problems])
+        again = rekey(ledger, keys.at_hand[0], [*keys.at_hand, *old])
+        done = replace(again, sealed=done.sealed + again.sealed)
+    terminal.show([_line(done), *done.problems])
     if done.stuck:
         terminal.complain(f"Which ones, and what to do about them: {command(args.ledger)}.")
     if done.busy:
         terminal.complain("When the other run has ended, run the same command again.")
-    return terminal.NOT_DONE if done.stuck or done.busy or problems else terminal.DONE
-
-
-def _sealed_anew(ledger: Ledger, new: Seal, at_hand: Sequence[Seal]) -> tuple[Rekeyed, list[str]]:
-    """What came of it, and one line for each document that cannot be read; a damaged one stops no other."""
-    try:
-        return rekey(ledger, new, at_hand), []
-    except LedgerUnusable:
-        users, problems = sound_users(ledger)
-        if not problems:
-            raise
-    return rekey(part(ledger, users), new, at_hand), problems
+    return terminal.NOT_DONE if done.stuck or done.busy or done.problems else terminal.DONE
 
 
 def _line(done: Rekeyed) -> str:

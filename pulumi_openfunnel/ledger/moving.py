@@ -28,36 +28,48 @@ def copy(source: Ledger, target: Ledger) -> int:
     Raises:
         LedgerUnusable: when a run lives in one of them, or the target is neither empty nor moved.
     """
-    _leave(source, target.place)
-    _clear(target)
+    left = _leave(source, target.place)
+    try:
+        _clear(target)
+    except LedgerUnusable:
+        if left:
+            source.archive.remove(MOVED)
+        raise
     number = _copied(source.archive, target.archive)
     _mark(source.archive, target.place, done=True)
     target.archive.remove(MOVED)
     return number
 
 
-def _leave(source: Ledger, to: str) -> None:
-    """Mark the source, so that no run begins; then look whether one had begun."""
+def _leave(source: Ledger, to: str) -> bool:
+    """Mark the source, so that no run begins; tell whether it was not marked before."""
     seen = source.archive.read(Moved, MOVED)
     if seen is not None and seen.document.to != to:
         raise moved_away(source.place, seen.document)
     if seen is None:
-        _mark(source.archive, to, done=False)
-        try:
-            _check_nobody_runs(source)
-        except LedgerUnusable:
-            source.archive.remove(MOVED)
-            raise
+        _mark_idle(source, to)
+    return seen is None
 
 
 def _clear(target: Ledger) -> None:
     """Mark the target as one that is not complete, and see that nothing of its own is lost."""
     archive = target.archive
-    if archive.read(Moved, MOVED) is None:
-        if any(archive.store.names(kind) for kind in _KINDS):
-            raise LedgerUnusable(archive.place, "is not empty", "Give another place to copy to.")
-        _mark(archive, "", done=False)
-    _check_nobody_runs(target)
+    if archive.read(Moved, MOVED) is not None:
+        _check_nobody_runs(target)
+        return
+    if any(archive.store.names(kind) for kind in _KINDS):
+        raise LedgerUnusable(archive.place, "is not empty", "Give another place to copy to.")
+    _mark_idle(target, "")
+
+
+def _mark_idle(ledger: Ledger, to: str) -> None:
+    """Mark a ledger, so that no run begins; then look whether one had begun, and if so take the mark back."""
+    _mark(ledger.archive, to, done=False)
+    try:
+        _check_nobody_runs(ledger)
+    except LedgerUnusable:
+        ledger.archive.remove(MOVED)
+        raise
 
 
 def _copied(source: Archive, target: Archive) -> int:

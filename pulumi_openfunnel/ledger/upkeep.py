@@ -32,11 +32,13 @@ class Rekeyed:
         sealed: answers that are sealed under the new key now.
         stuck: answers that did not open.
         busy: users that a living run is asking for, and that were left as they are.
+        problems: a line for each document that cannot be read, and that was left as it is.
     """
 
     sealed: int
     stuck: int
     busy: int
+    problems: tuple[str, ...] = ()
 
 
 def rekey(ledger: Ledger, new: Seal, at_hand: Sequence[Seal]) -> Rekeyed:
@@ -48,10 +50,17 @@ def rekey(ledger: Ledger, new: Seal, at_hand: Sequence[Seal]) -> Rekeyed:
         at_hand: what they may be sealed under now.
     """
     ledger.begun()
-    done = [
-        one for users in _users(ledger) for one in together(lambda user: _rekeyed(ledger, user, new, at_hand), users)
-    ]
-    return Rekeyed(sum(one.sealed for one in done), sum(one.stuck for one in done), sum(one.busy for one in done))
+    done: list[Rekeyed] = []
+    for names in ledger.archive.chunks("users/"):
+        found, problems = ledger.archive.read_sound(User, names)
+        done.append(Rekeyed(0, 0, 0, tuple(problems)))
+        done += together(lambda seen: _rekeyed(ledger, seen.document, new, at_hand), found.values())
+    return Rekeyed(
+        sum(one.sealed for one in done),
+        sum(one.stuck for one in done),
+        sum(one.busy for one in done),
+        tuple(problem for one in done for problem in one.problems),
+    )
 
 
 def reassign(ledger: Ledger, old: str, new: str, seal: Seal, at_hand: Sequence[Seal]) -> dict[str, Outcome]:
@@ -69,11 +78,25 @@ def reassign(ledger: Ledger, old: str, new: str, seal: Seal, at_hand: Sequence[S
     """
     ledger.begun()
     return {
-        user.internal_email: _reassigned(ledger, user, new, seal, at_hand)
+        user.internal_email: reassign_user(ledger, user, new, seal, at_hand)
         for users in _users(ledger)
         for user in users
         if user.binds and user.email == old
     }
+
+
+def reassign_user(ledger: Ledger, user: User, email: str, seal: Seal, at_hand: Sequence[Seal]) -> Outcome:
+    """One user becomes that of another address of the same end user; its keys stay. See :func:`reassign`."""
+    if ledger.at_it(user) is not None:
+        return Outcome.BUSY
+    found = _answers(ledger, user)
+    copies = _copies(ledger, user, found, seal, at_hand, email)
+    needed = [one for one in user.usable if one.answer in found]
+    if any(one.answer not in copies for one in needed):
+        for id in copies.values():
+            ledger.archive.remove(answer_name(id))
+        return Outcome.SEALED
+    return _list_copies(ledger, user, copies, email)
 
 
 def forget(ledger: Ledger, rows: Sequence[Row], *, lose_keys: bool = False) -> list[tuple[Row, Outcome]]:
@@ -104,26 +127,16 @@ def _fate(ledger: Ledger, row: Row, late: Collection[str], *, lose_keys: bool) -
 
 
 def _rekeyed(ledger: Ledger, user: User, new: Seal, at_hand: Sequence[Seal]) -> Rekeyed:
-    found = _answers(ledger, user)
-    old = {id: answer for id, answer in found.items() if answer.key_id != new.key_id}
+    found, problems = ledger.archive.read_sound(Answer, [answer_name(one.answer) for one in user.attempts])
+    answers = {
+        one.answer: found[answer_name(one.answer)].document for one in user.attempts if answer_name(one.answer) in found
+    }
+    old = {id: answer for id, answer in answers.items() if answer.key_id != new.key_id}
     if old and ledger.at_it(user) is not None:
-        return Rekeyed(0, 0, 1)
+        return Rekeyed(0, 0, 1, tuple(problems))
     copies = _copies(ledger, user, old, new, at_hand)
     _list_copies(ledger, user, copies)
-    return Rekeyed(len(copies), len(old) - len(copies), 0)
-
-
-def _reassigned(ledger: Ledger, user: User, email: str, seal: Seal, at_hand: Sequence[Seal]) -> Outcome:
-    if ledger.at_it(user) is not None:
-        return Outcome.BUSY
-    found = _answers(ledger, user)
-    copies = _copies(ledger, user, found, seal, at_hand, email)
-    needed = [one for one in user.usable if one.answer in found]
-    if any(one.answer not in copies for one in needed):
-        for id in copies.values():
-            ledger.archive.remove(answer_name(id))
-        return Outcome.SEALED
-    return _list_copies(ledger, user, copies, email)
+    return Rekeyed(len(copies), len(old) - len(copies), 0, tuple(problems))
 
 
 def _users(ledger: Ledger) -> Iterator[list[User]]:

@@ -161,7 +161,7 @@ def test_an_interruption_at_work_is_a_clean_end(path: Path) -> None:
         text=True,
     )
     db = sqlite3.connect(path)
-    count = "SELECT count(*) FROM documents WHERE name LIKE 'answers/%' AND body NOT LIKE ?"
+    count = "SELECT count(*) FROM documents WHERE name LIKE 'answers/%' AND CAST(body AS TEXT) NOT LIKE ?"
     old = f'%"key_id":"{seals(None, PROVISIONER_KEY)[0].key_id}"%'
     while process.poll() is None and not db.execute(count, (old,)).fetchone()[0]:
         pass
