@@ -15,7 +15,7 @@ from harness.servers import s3
 from .processes import NO_STRACE, Driver, strace_is_there
 
 AT_ONCE = 2
-MORE = 4
+MORE = 2
 _MEMORY = Path("/dev/shm")  # what is written survives a kill in memory as on a disk, and faster
 
 

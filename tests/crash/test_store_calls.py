@@ -25,7 +25,7 @@ from .verbs import VERBS, Create
 _ALL = os.environ.get("CRASH_POINTS") == "all"
 _SHORT = ("create", "adopt", "update", "delete")
 _VERBS = tuple(VERBS) if _ALL else _SHORT
-_STEP = 5  # every so-manieth point of what makes no request
+_STEP = 7  # every so-manieth point of what makes no request
 _TELLING = ("put_new users", "put_new answers", "put_new keys")
 _SHARED = ("s3", "postgres")
 
@@ -59,7 +59,7 @@ def test_a_kill_at_any_call_of_the_store_loses_no_key(
 
 
 @pytest.mark.parametrize("name", _SHARED)
-@pytest.mark.parametrize("verb", _VERBS if _ALL else ("create", "update"))
+@pytest.mark.parametrize("verb", _VERBS if _ALL else ("create",))
 def test_a_lost_reply_changes_nothing(
     verb: str, name: str, kind_of: Callable[[str], Kind], many_drivers: list[Driver], tmp_path: Path
 ) -> None:
@@ -84,7 +84,7 @@ def test_a_broken_product_is_seen(
     with openfunnel(Existing.CONFLICT) as api:
         places = kind_of("sqlite").places
         campaign = CallCampaign(Create(api, places, many_drivers[0]), many_drivers, tmp_path, variant)
-        found = campaign.violations(campaign.points())
+        found = campaign.violations(_chosen("create", campaign.points()))
     assert any(violation in line for line in found), found
 
 
