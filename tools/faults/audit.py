@@ -13,6 +13,7 @@ from .trial import Trial
 _TELLTALE = 19  # characters of a key that are as good as all of it, for who looks for keys in the clear
 _SPOILT = frozenset({"500-after", "drop-after", "half-body", "endless", "garbage"})
 _LATE = {"hold": 2.0, "trickle": 12.0}  # seconds that a fault may delay an answer
+_ARRIVES = 1.0  # seconds after which the server, when it is busy, has seen what a provider sent that is dead by then
 _SLACK = 3.0  # seconds between the server's record and an answer that is on the disk, on a machine that is busy
 
 
@@ -119,7 +120,7 @@ def _explained(trial: Trial, asked: list[Request], n: int) -> bool:
 
 def _on_its_way(trial: Trial, request: Request, began: float, ended: float) -> bool:
     takes = trial.stage.server.weather.latency + _LATE.get(request.fault or "", 0.0) + _SLACK
-    return began - takes <= request.at <= ended
+    return began - takes <= request.at <= ended + _ARRIVES
 
 
 def _lost(trial: Trial, requests: list[Request], explained: list[Request]) -> list[str]:
