@@ -1,7 +1,8 @@
 """``make bench``: users created by this package, side by side with what one would write instead.
 
 Every row asks the same local OpenFunnel, which answers each user after the same latency. The results are a page of
-tables, the same as JSON, and a picture. With ``--shards``, numbers of shards of a roster are compared instead.
+tables, the same as JSON, and a picture. With ``--shards``, numbers of shards of a roster are compared instead; with
+``--ledgers``, places of the ledger.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from harness import need
 
-from . import shards
+from . import ledgers, shards
 from .api import serving
 from .chart import draw
 from .measure import Bench, Sample
@@ -45,7 +46,8 @@ def main() -> int:
             directory = Path(made)
             where = conditions(_command(args), args.latency, args.repeat, directory)
             with serving(directory, args.latency) as api:
-                (_shards if args.shards else _rows)(args, Bench(directory, api), where)
+                what = _ledgers if args.ledgers else _shards if args.shards else _rows
+                what(args, Bench(directory, api), where)
     except KeyboardInterrupt:
         print("\nInterrupted; nothing is left behind, and nothing was written.")
         return 130
@@ -82,6 +84,18 @@ def _shards(args: argparse.Namespace, bench: Bench, where: Conditions) -> None:
     _write(args.output, {"shards.md": text, "shards.json": _json(data)})
 
 
+def _ledgers(args: argparse.Namespace, bench: Bench, where: Conditions) -> None:
+    size = args.sizes[-1]
+    rosters, commits = ledgers.measure(bench, size, args.repeat, bench.directory, lambda found: _say("", found))
+    text = ledgers.page(rosters, commits, size, where)
+    print(f"\n{text}")
+    found = {"rosters": rosters, "commits": commits}
+    data = {name: [asdict(one) for one in measured] for name, measured in found.items()}
+    _write(
+        args.output, {"ledgers.md": text, "ledgers.json": _json({"conditions": asdict(where), "users": size} | data)}
+    )
+
+
 def _plan(chosen: Sequence[Row], sizes: Sequence[int]) -> list[tuple[Row, int]]:
     """Size by size, so that rows that are compared are measured close to each other."""
     wanted = [(row, row.at(size)) for size in sizes for row in chosen]
@@ -96,9 +110,12 @@ def _command(args: argparse.Namespace) -> str:
         "--repeat": None if args.repeat == 1 else [args.repeat],
         "--latency": None if args.latency == _LATENCY else [args.latency],
         "--shards": args.shards,
+        "--ledgers": [""] if args.ledgers else None,
         "--readers": [args.readers] if args.shards and args.readers != _READERS else None,
     }
-    return " ".join(["python -m benchmarks", *(f"{name} {_spelled(value)}" for name, value in given.items() if value)])
+    return " ".join(
+        ["python -m benchmarks", *(f"{name} {_spelled(value)}".rstrip() for name, value in given.items() if value)]
+    )
 
 
 def _say(before: str, found: object) -> None:
@@ -130,6 +147,7 @@ def _arguments() -> argparse.Namespace:
     add("--latency", type=float, default=_LATENCY, metavar="SECONDS", help="of the server, a user (default: 0.1)")
     add("--quick", action="store_true", help=f"small sizes: {_spelled(_QUICK)} users")
     add("--shards", type=_listed(_positive), metavar="N,...", help="compare these numbers of a roster's shards instead")
+    add("--ledgers", action="store_true", help="compare places of a roster's ledger instead, at the largest size")
     add("--readers", type=_positive, metavar="N", help=f"of keys, with --shards (default: {_READERS})")
     add("--output", type=Path, default=_ROOT / "docs" / "benchmarks", metavar="DIR", help="(default: docs/benchmarks)")
     add(

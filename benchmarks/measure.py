@@ -52,11 +52,14 @@ class Bench:
     Args:
         directory: holds everything that is made.
         api: the server.
+
+    Attributes:
+        api, directory: the same.
     """
 
     def __init__(self, directory: Path, api: Api) -> None:
         self.api = api
-        self._directory = directory
+        self.directory = directory
         self._numbers = itertools.count()
         with self.stack(EMPTY) as stack:
             stack.run(*UP)
@@ -80,8 +83,8 @@ class Bench:
     @contextlib.contextmanager
     def stack(self, row: Row) -> Iterator[Stack]:
         """A project of the row, removed afterwards."""
-        with tempfile.TemporaryDirectory(prefix=f"{row.key}-", dir=self._directory) as directory:
-            yield Stack(Path(directory), self._directory / "home", row, self.api.environment)
+        with tempfile.TemporaryDirectory(prefix=f"{row.key}-", dir=self.directory) as directory:
+            yield Stack(Path(directory), self.directory / "home", row, self.api.environment)
 
     def _stack(self, row: Row, emails: list[str]) -> Sample:
         size = len(emails) - 1

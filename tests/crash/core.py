@@ -1,4 +1,4 @@
-"""What is on a ledger's disk, read apart from the product's use of it, and one place for a server and its customers."""
+"""What lies in a ledger, read apart from the product's use of it, and one place for a server and its customers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import json
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pulumi_openfunnel.ledger.ledger import Ledger
-from pulumi_openfunnel.ledger.rows import Row, Status
-
+from pulumi_openfunnel.ledger.listing import Row, Status, listed
+from pulumi_openfunnel.ledger.memory import MemoryOwners
+from pulumi_openfunnel.ledger.rules import Ledger
 from pulumi_openfunnel.ledger.sealing import Seal
+from pulumi_openfunnel.ledger.sqlite.store import SqliteStore
+from pulumi_openfunnel.ledger.store import Store
+from pulumi_openfunnel.ledger.turns import opened
 from pulumi_openfunnel.simulator import Account, Accounts, Entry, Existing, Fault, Faults, serve
 
 _CUSTOMERS = 2500
@@ -25,7 +28,7 @@ _SETTLED = 10.0  # seconds within which the server must have seen what was sent
 
 @dataclass(frozen=True)
 class Kept:
-    """A row of a ledger, opened; ``repr`` shows no key."""
+    """An attempt in a ledger, with its answer opened; ``repr`` shows no key."""
 
     row: Row
     key: str | None = field(repr=False)
@@ -34,11 +37,11 @@ class Kept:
     def live(self) -> bool:
         """Whether it holds a key to hand over: as the design says, not as the product's code does."""
         kept = self.row.status in (Status.ANSWERED, Status.ISSUED, Status.RELEASED)
-        return kept and self.row.problem is None and self.key is not None
+        return kept and self.row.attempt.problem is None and self.key is not None
 
 
-def kept(ledger: Path, aside: Path, seals: list[Seal]) -> list[Kept]:
-    """What a ledger holds, read from a copy of its directory: recovery is left to the product.
+def kept_in_copy(ledger: Path, aside: Path, seals: Sequence[Seal]) -> list[Kept]:
+    """What a ledger's file holds, read from a copy of its directory: recovery is left to the product.
 
     Raises:
         AssertionError: when the database is damaged.
@@ -48,8 +51,20 @@ def kept(ledger: Path, aside: Path, seals: list[Seal]) -> list[Kept]:
     shutil.copytree(ledger.parent, aside)
     copy = aside / ledger.name
     check_sound(copy)
-    with contextlib.closing(Ledger(copy)) as opened:
-        return [Kept(row, _key(row, seals)) for row in opened.rows()]
+    with contextlib.closing(SqliteStore(copy)) as store:
+        return kept_in(store, seals)
+
+
+def kept_in(store: Store, seals: Sequence[Seal]) -> list[Kept]:
+    """What a ledger holds; nothing is written.
+
+    Raises:
+        AssertionError: when one of its documents cannot be read.
+    """
+    found = listed(Ledger(store, MemoryOwners()))
+    if found.problems:
+        raise AssertionError(f"documents that cannot be read: {found.problems}")
+    return [Kept(row, _key(row, seals)) for row in found.rows]
 
 
 def check_sound(database: Path) -> None:
@@ -60,19 +75,17 @@ def check_sound(database: Path) -> None:
         raise AssertionError(f"{database} is damaged: {found}")
 
 
-def in_the_clear(directory: Path, secrets: list[str]) -> list[str]:
+def in_the_clear(directory: Path, secrets: Sequence[str]) -> list[str]:
     """The files of a directory that show one of these secrets."""
     files = [file for file in directory.rglob("*") if file.is_file()]
     return [file.name for file in files if any(secret.encode() in file.read_bytes() for secret in secrets)]
 
 
-def _key(row: Row, seals: list[Seal]) -> str | None:
-    if row.sealed is None:
-        return None
-    bodies = [seal.open(row.sealed, row.identity.bound) for seal in seals if seal.key_id == row.key_id]
-    if bodies and bodies[0] is not None:
+def _key(row: Row, seals: Sequence[Seal]) -> str | None:
+    body = opened(row.answer, row.identity, seals) if row.answer is not None else None
+    if body is not None:
         with contextlib.suppress(ValueError, KeyError):
-            return str(json.loads(bodies[0])["api_key"])
+            return str(json.loads(body)["api_key"])
     return None
 
 

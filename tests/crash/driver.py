@@ -16,24 +16,34 @@ import os
 import signal
 import stringprep  # noqa: F401 - and this
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, NoReturn
 from unittest.mock import patch
 
 from pulumi_openfunnel.api import answers, client
 from pulumi_openfunnel.errors import OpenFunnelError
-from pulumi_openfunnel.ledger import sealing  # noqa: F401 - a first caller would import it
+from pulumi_openfunnel.ledger import opening, sealing  # noqa: F401 - a first caller would import them
+from pulumi_openfunnel.ledger.objects import store as objects  # noqa: F401 - and this
+from pulumi_openfunnel.ledger.postgres import store as postgres  # noqa: F401 - and this
+from pulumi_openfunnel.ledger.sqlite import owners, store  # noqa: F401 - and these
+from pulumi_openfunnel.ledger.turns import Busy
+from pulumi_openfunnel.ledger_urls import parse
+from pulumi_openfunnel.places import Place
+from pulumi_openfunnel.provisioning import waiting  # noqa: F401 - and this
 from pulumi_openfunnel.provisioning.connections import Caller, Connections
 from pulumi_openfunnel.provisioning.create import provision
 from pulumi_openfunnel.provisioning.keys import EndUser, ProvisionedKey
-from pulumi_openfunnel.provisioning.ownership import hold, release
+from pulumi_openfunnel.provisioning.ownership import adopt, hold, release
+from pulumi_openfunnel.provisioning.users import wait_for
 from pulumi_openfunnel.settings import Settings
 
 from . import broken
+from .calls import Watch, shorten_leases, watched
 
 GO = signal.SIGUSR1
+_TIMEOUT = 20  # seconds for the user
 _PR_SET_PTRACER = 0x59616D61  # prctl(2): who else may trace, where Yama restricts it
 _ANYBODY = ctypes.c_ulong(-1)
 
@@ -47,13 +57,17 @@ class Job:
         base_url: the API's.
         user_id: the orchestrator's own email; no two points share one.
         api_key: the provisioner key.
-        ledger: the ledger's file.
+        ledger: the ledger, as the setting names it.
         email: the end user's address.
         internal_email: the user's.
         key: the id and the key that the state holds; None for a create.
         moved_from: the end user's address before an update.
         variant: how the product is broken, a name in ``broken.VARIANTS``; None: not at all.
         waits: whether the child waits for ``GO``, until it is traced.
+        home: the child's home directory; None: the driver's.
+        lease: seconds that a run's lease lasts; None: as long as the product says.
+        watches: whether the store's calls are counted.
+        point: which of them goes wrong, and how; see :class:`~.calls.Watch`.
     """
 
     verb: str
@@ -67,11 +81,25 @@ class Job:
     moved_from: str | None = None
     variant: str | None = None
     waits: bool = False
+    home: str | None = None
+    lease: float | None = None
+    watches: bool = False
+    point: tuple[int, str] | None = None
+
+    @property
+    def domain(self) -> str:
+        return self.user_id.rpartition("@")[2]
+
+    @property
+    def place(self) -> Place:
+        place = parse(self.ledger)
+        if place is None:
+            raise AssertionError("the ledger is not off")
+        return place
 
     @property
     def caller(self) -> Caller:
-        domain = self.user_id.rpartition("@")[2]
-        settings = Settings(self.user_id, domain, self.base_url, self.api_key, timeout=20, ledger=Path(self.ledger))
+        settings = Settings(self.user_id, self.domain, self.base_url, self.api_key, timeout=_TIMEOUT, ledger=self.place)
         return Caller(settings, _connections(self.variant))
 
     @property
@@ -88,6 +116,13 @@ class Job:
         return json.dumps(asdict(self))
 
 
+def read(line: str) -> Job:
+    """The job of a line."""
+    found = json.loads(line)
+    pairs = {name: tuple(found[name]) for name in ("key", "point") if found[name] is not None}
+    return Job(**found | pairs)
+
+
 @functools.cache
 def _connections(variant: str | None) -> Connections:
     """Those of all children: each has a copy of its own, whose client the driver has made already."""
@@ -95,8 +130,14 @@ def _connections(variant: str | None) -> Connections:
 
 
 def _create(job: Job) -> list[str]:
-    key = provision(job.caller, job.user)
+    caller, until = job.caller, time.monotonic() + _TIMEOUT
+    while isinstance(key := provision(caller, job.user), Busy):
+        wait_for({job.internal_email: key}, caller, until)
     return [key.id, key.api_key]
+
+
+def _adopt(job: Job) -> None:
+    adopt(job.caller, job.user, job.held.api_key)
 
 
 def _update(job: Job) -> None:
@@ -105,17 +146,22 @@ def _update(job: Job) -> None:
 
 def _delete(job: Job) -> bool:
     caller = job.caller
-    return release(caller.connections, Path(job.ledger), caller, job.user, job.held, revoked=False)
+    return release(caller.connections, job.place, caller, job.user, job.held, revoked=False)
 
 
-VERBS: dict[str, Callable[[Job], Any]] = {"create": _create, "update": _update, "delete": _delete}
+VERBS: dict[str, Callable[[Job], Any]] = {
+    "create": _create,
+    "adopt": _adopt,
+    "update": _update,
+    "delete": _delete,
+}
 
 
 def main() -> None:
     """Do what comes, until nothing comes any more."""
     gc.disable()  # a collection in a child would touch, and so copy, all that was imported
     for line in sys.stdin:
-        job = Job(**json.loads(line))
+        job = read(line)
         job.caller.client  # noqa: B018 - reads a megabyte of certificates, and opens no connection
         mine, childs = os.pipe()
         child = os.fork()
@@ -133,10 +179,23 @@ def main() -> None:
 def _be_child(job: Job, pipe: int) -> NoReturn:
     with contextlib.suppress(BaseException):  # nothing of the driver's own runs in the child afterwards
         _tell_when_looked_at(pipe)
+        watch = _prepared(job)
         if job.waits:
             _wait_for_tracer(pipe)
-        _tell(pipe, _outcome(job))
+        _tell(pipe, _outcome(job) | {"calls": watch.seen})
     os._exit(0)
+
+
+def _prepared(job: Job) -> Watch:
+    """The child as the machine is that the job wants."""
+    if job.home is not None:
+        os.environ["HOME"] = job.home
+    if job.lease is not None:
+        shorten_leases(job.lease)
+    watch = Watch(job.point)
+    if job.watches:
+        watched(job.caller.connections.ledger(job.place), watch)
+    return watch
 
 
 def _wait_for_tracer(pipe: int) -> None:

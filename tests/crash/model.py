@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
-from pulumi_openfunnel.ledger.rows import Status
 
 from pulumi_openfunnel.errors import AnotherEndUser, KeySealed, ProvisioningError, Stopped, UserExists
+from pulumi_openfunnel.ledger.listing import Status
+from pulumi_openfunnel.ledger.turns import Busy
 from pulumi_openfunnel.operation import Operation
 from pulumi_openfunnel.provisioning.create import provision
 from pulumi_openfunnel.provisioning.keys import EndUser, ProvisionedKey
 from pulumi_openfunnel.provisioning.ownership import release
+from pulumi_openfunnel.provisioning.users import wait_for
 from pulumi_openfunnel.simulator import Existing, Fault
 
+from .core import Kept
 from .world import Died, Held, World
 
 
@@ -40,7 +44,7 @@ class Model(RuleBasedStateMachine):
     def no_key_that_reached_the_disk_is_lost(self) -> None:
         """It is in the ledger or in a state, unless the file was lost; and it can be read."""
         rows = self.world.rows()
-        assert all(row.key is not None for row in rows if row.row.sealed is not None)
+        assert all(row.key is not None for row in rows if row.row.answer is not None and row.row.answer.whole)
         now = {(row.row.identity.email, str(row.key)) for row in rows if row.key is not None}
         states = {(held.user.email, held.key.api_key) for held in self.world.held()}
         assert self.reached <= now | states
@@ -90,10 +94,13 @@ class Model(RuleBasedStateMachine):
 
     def _tried(self, user: EndUser, operation: Operation) -> tuple[ProvisionedKey | None, BaseException | None]:
         """The key that the core's create brings, or what it ends with instead."""
+        caller, until = self.world.caller(operation), time.monotonic() + self.world.settings.timeout
         try:
-            return provision(self.world.caller(operation), user), None
+            while isinstance(key := provision(caller, user), Busy):
+                wait_for({user.internal_email: key}, caller, until)
         except (ProvisioningError, Died) as problem:
             return None, problem
+        return key, None
 
     def _excuse(self, user: EndUser, requests: int, *, unkept: bool) -> None:
         """Excuse what a create did whose answer nobody could keep."""
@@ -119,21 +126,23 @@ class Model(RuleBasedStateMachine):
         rows = [row for row in self.world.rows() if row.row.identity.internal_email == user.internal_email]
         if any(row.row.identity.email != user.email and row.row.status is not Status.REFUSED for row in rows):
             return AnotherEndUser.__name__
-        live = [row for row in rows if row.live]
-        if not live:
-            return None
-        if live[-1].row.key_id not in [seal.key_id for seal in self.world.at_hand]:
+        at_hand = [seal.key_id for seal in self.world.at_hand]
+        live = [(row.key, row.row.answer.key_id in at_hand) for row in rows if row.live and row.row.answer is not None]
+        working = (key for key, opens in reversed(live) if opens and self.world.api.accounts.balance(str(key)))
+        found = next(working, None)
+        if found is None and not all(opens for _, opens in live):
             return KeySealed.__name__
-        if self.world.api.accounts.balance(str(live[-1].key)):
-            return live[-1].key
-        self.world.excuses[user.internal_email] += 1  # dead: another one takes its place
-        return None
+        if found is None and live:
+            self.world.excuses[user.internal_email] += 1  # dead: another one takes its place
+        return found
 
     def _waits_for(self, user: EndUser) -> bool:
         """Whether the orphan is at a user, and the ledger's file knows it."""
         orphan = self.world.orphan
         return orphan is not None and any(
-            row.row.run == orphan.row.run and row.row.status is Status.ASKED and row.row.identity.email == user.email
+            row.row.attempt.id == orphan.asked.attempt
+            and row.row.status is Status.ASKED
+            and row.row.identity.email == user.email
             for row in self.world.rows()
         )
 
@@ -141,7 +150,7 @@ class Model(RuleBasedStateMachine):
         """A create waits for the orphan: it gets its key, or what its failure leaves; or it is stopped, and has not asked."""
         requests, done = len(self.world.entries), {entry.email for entry in self.world.entries if entry.done}
         most = 1 if self.world.orphan_writes else 2  # an answer that nobody could write is asked for again
-        waiting = Operation(wait=lambda _seconds: self.world.orphan_answers(), stopping=lambda: not answers)
+        waiting = Operation(wait=lambda _seconds: self._orphan_answers(answers=answers), stopping=lambda: not answers)
         key, problem = self._tried(user, waiting)
         exists = self.world.api.existing is Existing.CONFLICT and user.internal_email in done
         if answers:
@@ -156,9 +165,18 @@ class Model(RuleBasedStateMachine):
         assert len(new) <= (2 if answers else 0)
         assert sum(entry.done for entry in new) <= most
 
+    def _busy(self, row: Kept) -> bool:
+        """Whether the orphan is at the row's user."""
+        orphan = self.world.orphan
+        return orphan is not None and orphan.asked.identity.name == row.row.name
+
+    def _orphan_answers(self, *, answers: bool) -> None:
+        if answers and self.world.orphan is not None:
+            self.world.orphan_answers()
+
     def _released(self, held: Held) -> None:
         caller = self.world.caller()
-        kept = release(caller.connections, self.world.path, caller, held.user, held.key, revoked=False)
+        kept = release(caller.connections, self.world.place, caller, held.user, held.key, revoked=False)
         assert kept
         assert held.key.api_key in [row.key for row in self.world.rows()]
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.servers import s3
+
 from .driver import GO, Job
 
 NO_STRACE = "strace is not installed, and without it no crash is tested. Run: apt-get install strace"
@@ -26,6 +28,7 @@ _ALIKE = {
     "MALLOC_TOP_PAD_": str(64 << 20),
     "MALLOC_MMAP_THRESHOLD_": str(16 << 20),
 }
+_CREDENTIALS = {"AWS_ACCESS_KEY_ID": s3.ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": s3.SECRET_KEY}
 _ROOT = Path(__file__).parents[2]
 _CALL = re.compile(r"\d+ +(\w+)\((.*)")
 _NOT_THE_VERBS = ("rt_sigtimedwait", "exit_group")  # the wait for strace, and the end after the outcome was told
@@ -53,6 +56,7 @@ class Ended:
         done: what the verb returned.
         error: the error's class and message; None when it raised none.
         calls: the verb's system calls in their order, each with its arguments and result; empty without strace.
+        store_calls: the calls of its store, if they were watched, and it lived to tell.
     """
 
     status: int
@@ -61,6 +65,7 @@ class Ended:
     done: Any
     error: tuple[str, str] | None
     calls: tuple[tuple[Point, str], ...] = ()
+    store_calls: tuple[str, ...] = ()
 
     @property
     def killed(self) -> bool:
@@ -90,7 +95,7 @@ class Driver:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | _ALIKE,
+            env=os.environ | _ALIKE | _CREDENTIALS,
         )
 
     def close(self) -> None:
@@ -110,7 +115,8 @@ class Driver:
         told = {name: value for event in answer["events"] for name, value in event.items()}
         error = (told["error"], told["message"]) if "error" in told else None
         outcome = {"looked": "looked" in told, "told": bool(told.keys() & {"done", "error"})}
-        return Ended(answer["status"], **outcome, done=told.get("done"), error=error, calls=calls)
+        made = tuple(told.get("calls", ()))
+        return Ended(answer["status"], **outcome, done=told.get("done"), error=error, calls=calls, store_calls=made)
 
     def run(self, job: Job) -> Ended:
         """Do a job, and let it."""

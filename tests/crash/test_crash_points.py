@@ -12,14 +12,16 @@ import pytest
 
 from pulumi_openfunnel.simulator import Existing, Fault
 
-from .campaign import CAMPAIGNS, Create, spread, two_at_once
+from .campaign import Campaign, spread, two_at_once
 from .core import openfunnel
+from .places import Files
 from .processes import Driver
+from .verbs import VERBS, Create
 
 _ALL = os.environ.get("CRASH_POINTS") == "all"
 _SERVERS = (Existing.CONFLICT, Existing.SAME_KEY, Existing.NEW_KEY)
 # Only a create makes requests, so only a create meets different servers.
-_CASES = [(verb, server) for verb in CAMPAIGNS for server in _SERVERS[: None if _ALL or verb == "create" else 1]]
+_CASES = [(verb, server) for verb in VERBS for server in _SERVERS[: None if _ALL or verb == "create" else 1]]
 
 
 @pytest.mark.parametrize(("verb", "existing"), _CASES, ids=lambda part: getattr(part, "value", part))
@@ -29,9 +31,9 @@ def test_a_kill_at_any_system_call_loses_no_key(
     """After a kill, the same verb brings the key that was kept, or asks once and says what may have happened."""
     first = (verb, existing) == _CASES[0]
     with openfunnel(existing) as api:
-        campaign = CAMPAIGNS[verb](api, drivers, directory)
+        campaign = Campaign(VERBS[verb](api, Files(directory), drivers[0]), drivers, directory)
         points = campaign.points()
-        chosen = points if _ALL else spread(points, 12 if first else 32, writes=first)
+        chosen = points if _ALL else spread(points, 16 if first else 64, writes=first)
         print(f"{len(chosen)} of {len(points)} system calls")
         assert campaign.violations(chosen) == []
 
@@ -53,7 +55,7 @@ def test_a_broken_product_is_seen(
     it is an answer that is committed too late, after it was looked at.
     """
     with openfunnel(Existing.CONFLICT) as api:
-        campaign = Create(api, drivers, directory, variant)
+        campaign = Campaign(Create(api, Files(directory), drivers[0]), drivers, directory, variant)
         points = [point for point in campaign.points() if point.name == call]
         found = campaign.violations(points)
     assert any(violation in line for line in found), found
@@ -66,5 +68,5 @@ def test_two_processes_at_once_ask_once(
     """A process waits for the one that asks already, and gets its key; one that sees no locks asks again."""
     with openfunnel(Existing.CONFLICT) as api:
         api.fail_next(Fault.HOLD)
-        wrong = two_at_once(Create(api, drivers, directory, variant), drivers)
+        wrong = two_at_once(api, drivers, directory, variant)
     assert wrong == ([] if requests == 1 else ["2 requests for one user", "they got different keys"])

@@ -13,14 +13,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unittest.mock import patch
 
-from pulumi_openfunnel.ledger.ledger import Ledger
-from pulumi_openfunnel.ledger.rows import Identity, Row
-
 from pulumi_openfunnel import __main__
 from pulumi_openfunnel.commands.ledger import OLD_KEY
 from pulumi_openfunnel.errors import ProvisioningError
+from pulumi_openfunnel.ledger import turns
+from pulumi_openfunnel.ledger.base import Again, give_up
+from pulumi_openfunnel.ledger.documents import Identity
+from pulumi_openfunnel.ledger.rules import Ledger
 from pulumi_openfunnel.ledger.sealing import Seal, seals
+from pulumi_openfunnel.ledger.sqlite.owners import FlockOwners
+from pulumi_openfunnel.ledger.sqlite.store import SqliteStore
+from pulumi_openfunnel.ledger.turns import Asked, Busy, Holds, Taken
 from pulumi_openfunnel.operation import SILENT, Operation
+from pulumi_openfunnel.places import FilePlace, Place
 from pulumi_openfunnel.provisioning.connections import Caller, Connections
 from pulumi_openfunnel.provisioning.create import _ask
 from pulumi_openfunnel.provisioning.intent import Recorded
@@ -28,11 +33,11 @@ from pulumi_openfunnel.provisioning.keys import EndUser, ProvisionedKey
 from pulumi_openfunnel.settings import LEDGER_KEY, Settings
 from pulumi_openfunnel.simulator import Account, Entry
 
-from .core import Kept, OpenFunnel, kept
+from .core import Kept, OpenFunnel, kept_in_copy
 
 CRASHES = ("begun", "dropped", "unkept", "kept", "issued", "unstated")
-"""Where a create dies: its row written; its first request lost and a second one to be written down; an answer read, and
-not kept; kept, and not believed; believed; handed over, and not in the state."""
+"""Where a create dies: its attempt written; its first request lost, and a second one to be sent; an answer read, and not
+kept; kept, and not believed; its key claimed; handed over, and not in the state."""
 
 
 class Died(BaseException):
@@ -40,34 +45,50 @@ class Died(BaseException):
 
 
 class MortalLedger(Ledger):
-    """A ledger whose process dies at a named point, as a thrown exception: what is on the disk stays."""
+    """A ledger whose process dies at a named point, as a thrown exception: what is on the disk stays.
+
+    Args:
+        path: its file.
+    """
 
     dies: str | None = None
 
+    def __init__(self, path: Path) -> None:
+        self._file = SqliteStore(path)
+        self._runs = FlockOwners(path)
+        self._requests = 0  # of the attempt that was begun last
+        super().__init__(self._file, self._runs)
+
     def die(self) -> None:
         """Let go of what a dead process holds, as the system does; its lock's file stays."""
-        self._db.close()
-        if self._run is not None:
-            os.close(self._run._descriptor)
+        self._file.close()
+        if self._runs._run is not None:
+            os.close(self._runs._run._descriptor)
 
-    def begin(self, identity: Identity) -> tuple[Row, bool]:
-        row, mine = super().begin(identity)
-        self._die_at("begun", reached=mine)
-        return row, mine
+    def writes(self, path: Path) -> bool:
+        """Whether it can write: the file that it has open was not replaced or lost."""
+        return path.exists() and os.path.samestat(self._file._file, path.stat())
 
-    def sending(self, row: Row) -> None:
-        self._die_at("dropped")
-        super().sending(row)
+    def begin(self, identity: Identity) -> Asked | Holds | Busy | Taken:
+        turn = super().begin(identity)
+        self._requests = 0
+        self._die_at("begun", reached=isinstance(turn, Asked))
+        return turn
 
-    def answered(self, row: Row, sealed: bytes, key_id: str) -> None:
+    def sending(self, asked: Asked) -> bool:
+        self._requests += 1
+        self._die_at("dropped", reached=self._requests > 1)
+        return super().sending(asked)
+
+    def answered(self, asked: Asked, body: bytes, seal: Seal, *, whole: bool = True, again: Again = give_up) -> None:
         self._die_at("unkept")
-        super().answered(row, sealed, key_id)
+        super().answered(asked, body, seal, whole=whole, again=again)
         self._die_at("kept")
 
-    def issued(self, row: Row, fingerprint: str) -> Row | None:
-        other = super().issued(row, fingerprint)
+    def claim(self, entry: turns.Entry, api_key: str, again: Again = give_up) -> Taken | None:
+        taken = super().claim(entry, api_key, again)
         self._die_at("issued")
-        return other
+        return taken
 
     def _die_at(self, point: str, *, reached: bool = True) -> None:
         if reached and self.dies == point:
@@ -77,16 +98,23 @@ class MortalLedger(Ledger):
 class MortalConnections(Connections):
     """Connections of a process that may die: its ledgers are as mortal."""
 
-    def ledger(self, path: Path) -> MortalLedger:
-        ledger = self._once(self._ledgers, path, lambda: MortalLedger(path))
+    def ledger(self, place: Place) -> MortalLedger:
+        ledger = self._once(self._ledgers, place, lambda: self._mortal(place))
         if not isinstance(ledger, MortalLedger):
             raise TypeError("nobody else makes one")
         return ledger
 
-    def die(self, path: Path) -> None:
+    def die(self, place: Place) -> None:
         """The ledger's process dies; the next one opens it anew."""
-        self.ledger(path).die()
-        del self._ledgers[path]
+        self.ledger(place).die()
+        del self._ledgers[place]
+        self._rooms.pop(place, None)
+
+    @staticmethod
+    def _mortal(place: Place) -> MortalLedger:
+        if not isinstance(place, FilePlace):
+            raise TypeError("the worlds' ledgers are files")
+        return MortalLedger(place.path)
 
 
 @dataclass(frozen=True)
@@ -102,7 +130,7 @@ class Orphan:
     """Another process whose engine was killed: it lives, and waits for an answer that no state gets."""
 
     ledger: MortalLedger
-    row: Row
+    asked: Asked
     settings: Settings
     user: EndUser
 
@@ -129,8 +157,9 @@ class World:
         customer = api.customer()
         directory = directory / customer.domain
         self.path = directory / "ledger.db"
+        self.place = FilePlace(self.path)
         self.settings = Settings(
-            customer.email, customer.domain, api.base_url, customer.api_key, timeout=20, ledger=self.path
+            customer.email, customer.domain, api.base_url, customer.api_key, timeout=20, ledger=self.place
         )
         self.stacks: dict[str, dict[str, Held]] = {"dev": {}, "prod": {}}
         self.orphan: Orphan | None = None
@@ -145,7 +174,7 @@ class World:
     @property
     def ledger(self) -> MortalLedger:
         """As the process that lives has it open."""
-        return self._connections.ledger(self.path)
+        return self._connections.ledger(self.place)
 
     def caller(self, operation: Operation = SILENT) -> Caller:
         """Who asks now."""
@@ -164,27 +193,27 @@ class World:
         """The ledger's rows, opened with whatever key there ever was."""
         now = self.path.read_bytes(), len(self._secrets)
         if self._read is None or self._read[0] != now:
-            self._read = now, kept(self.path, self._aside, [Seal(secret) for secret in self._secrets])
+            self._read = now, kept_in_copy(self.path, self._aside, [Seal(secret) for secret in self._secrets])
             shutil.rmtree(self._aside)
         return self._read[1]
 
     def end(self) -> None:
         """Every process ends."""
         self.orphan_dies()
-        self._connections.die(self.path)
+        self._connections.die(self.place)
 
     def restart(self) -> None:
         """The process dies, and the next one opens the ledger."""
-        self._connections.die(self.path)
+        self._connections.die(self.place)
 
     # The orphan
 
     def orphan_begins(self, user: EndUser) -> None:
         """Another process gets as far as its request, when the ledger lets it."""
         ledger = MortalLedger(self.path)
-        row, mine = ledger.begin(self.identity(user))
-        if mine:
-            self.orphan = Orphan(ledger, row, self.settings, user)
+        turn = ledger.begin(self.identity(user))
+        if isinstance(turn, Asked):
+            self.orphan = Orphan(ledger, turn, self.settings, user)
         else:
             ledger.die()
 
@@ -193,7 +222,7 @@ class World:
         orphan = self.orphan
         if orphan is None:
             raise AssertionError("there is one")
-        intent = Recorded(orphan.ledger, orphan.row, Seal(self._sealing(orphan.settings)), SILENT)
+        intent = Recorded(orphan.ledger, orphan.asked, Seal(self._sealing(orphan.settings)), SILENT)
         writes, before = self.orphan_writes, len(self.entries)
         with contextlib.suppress(ProvisioningError):
             _ask(Caller(orphan.settings, self._connections), orphan.user, intent)
@@ -204,8 +233,7 @@ class World:
     @property
     def orphan_writes(self) -> bool:
         """Whether the orphan can write its answer: the file that it has open was not replaced or lost."""
-        opened = self.orphan.ledger._commits._file if self.orphan is not None else None
-        return opened is not None and self.path.exists() and os.path.samestat(opened, self.path.stat())
+        return self.orphan is not None and self.orphan.ledger.writes(self.path)
 
     def orphan_dies(self) -> None:
         if self.orphan is not None:
@@ -238,7 +266,7 @@ class World:
             if self.settings.ledger_key is not None:
                 environment[LEDGER_KEY] = base64.b64encode(self.settings.ledger_key).decode()
             with patch.dict(os.environ, environment), contextlib.redirect_stdout(io.StringIO()):
-                __main__.main(["ledger", "--file", str(self.path), "rekey"])
+                __main__.main(["ledger", "--ledger", str(self.path), "rekey"])
 
     def back_up(self) -> None:
         self._backup = self.path.read_bytes()
@@ -250,7 +278,7 @@ class World:
         """
         self.excuses.update({str(entry.email): 1 for entry in self.entries if entry.done})
         aside, copied = self.path.with_suffix(".copy"), not lost and self._backup is not None
-        self._connections.die(self.path)
+        self._connections.die(self.place)
         self.path.unlink()
         if not lost and self._backup is not None:
             aside.write_bytes(self._backup)

@@ -1,11 +1,10 @@
-"""What a run did to its keys: the server's own record against what the machine's disk holds."""
+"""What a run did to its keys: the server's own record against what ledger and states hold."""
 
 from __future__ import annotations
 
 import operator
 import re
 from dataclasses import astuple, dataclass, field
-from pathlib import Path
 
 from .server import Request
 from .stage import Kept
@@ -14,6 +13,7 @@ from .trial import Trial
 _TELLTALE = 19  # characters of a key that are as good as all of it, for who looks for keys in the clear
 _SPOILT = frozenset({"500-after", "drop-after", "half-body", "endless", "garbage"})
 _LATE = {"hold": 2.0, "trickle": 12.0}  # seconds that a fault may delay an answer
+_ARRIVES = 1.0  # seconds after which the server, when it is busy, has seen what a provider sent that is dead by then
 _SLACK = 3.0  # seconds between the server's record and an answer that is on the disk, on a machine that is busy
 
 
@@ -30,8 +30,9 @@ class Tally:
         lost: keys that were on the disk and are nowhere, or that came and never got there.
         twice: requests for users whose key was on the disk, or that are explained by nothing.
         wrong: users whose stored key is not their current one, or that share one.
-        clear: files that show a key.
+        clear: files, objects and rows that show a key.
         left: processes that outlived their run by 30 s.
+        blocked: updates that a run stopped which had been dead for longer than its lease.
         other: whatever else went wrong, such as a run that did not recover.
     """
 
@@ -45,6 +46,7 @@ class Tally:
     wrong: int = 0
     clear: int = 0
     left: int = 0
+    blocked: int = 0
     other: int = 0
 
     def __add__(self, other: Tally) -> Tally:
@@ -53,7 +55,7 @@ class Tally:
     @property
     def good(self) -> bool:
         """Whether nothing went wrong."""
-        return not any((self.lost, self.twice, self.wrong, self.clear, self.left, self.other))
+        return not any((self.lost, self.twice, self.wrong, self.clear, self.left, self.blocked, self.other))
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def judge(trial: Trial, left: dict[int, str]) -> Verdict:
     lost = _lost(trial, requests, explained)
     twice = _twice(by_user, explained)
     wrong, missing = _wrong(trial), _missing(trial)
-    clear = _in_the_clear(trial.stage.root, [*_keys(requests), trial.stage.server.api_key])
+    clear = _in_the_clear(trial, [*_keys(requests), trial.stage.server.api_key])
     processes = [f"process {pid} lives on: {command}" for pid, command in left.items()]
     tally = Tally(
         runs=1,
@@ -94,9 +96,10 @@ def judge(trial: Trial, left: dict[int, str]) -> Verdict:
         wrong=len(wrong),
         clear=len(clear),
         left=len(processes),
+        blocked=len(trial.blocked),
         other=len(missing) + len(trial.problems),
     )
-    return Verdict(tally, [*lost, *twice, *wrong, *clear, *processes, *missing, *trial.problems])
+    return Verdict(tally, [*lost, *twice, *wrong, *clear, *processes, *trial.blocked, *missing, *trial.problems])
 
 
 def _keys(requests: list[Request]) -> set[str]:
@@ -117,7 +120,7 @@ def _explained(trial: Trial, asked: list[Request], n: int) -> bool:
 
 def _on_its_way(trial: Trial, request: Request, began: float, ended: float) -> bool:
     takes = trial.stage.server.weather.latency + _LATE.get(request.fault or "", 0.0) + _SLACK
-    return began - takes <= request.at <= ended
+    return began - takes <= request.at <= ended + _ARRIVES
 
 
 def _lost(trial: Trial, requests: list[Request], explained: list[Request]) -> list[str]:
@@ -168,8 +171,12 @@ def _missing(trial: Trial) -> list[str]:
     return problems
 
 
-def _in_the_clear(directory: Path, keys: list[str]) -> list[str]:
-    """The files that show any of these keys, or the start of one."""
+def _in_the_clear(trial: Trial, keys: list[str]) -> list[str]:
+    """The files and the ledger's documents that show any of these keys, or the start of one."""
     telltale = re.compile(b"|".join(re.escape(key[:_TELLTALE].encode()) for key in keys))
-    files = sorted(path for path in directory.rglob("*") if path.is_file() and not path.is_symlink())
-    return [f"{path.relative_to(directory)} shows a key" for path in files if telltale.search(path.read_bytes())]
+    root = trial.stage.root
+    files = sorted(path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
+    shown = [str(path.relative_to(root)) for path in files if telltale.search(path.read_bytes())]
+    written = {one for _, seen in trial.seen for one in seen.documents.items()}
+    shown += [name for name, body in sorted(written) if telltale.search(name.encode()) or telltale.search(body)]
+    return [f"{name} shows a key" for name in shown]

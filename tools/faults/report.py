@@ -9,7 +9,7 @@ from .audit import Tally
 
 _COLUMNS = (
     *("runs", "kills", "faults", "keys issued", "lost in flight"),
-    *("KEYS LOST", "ASKED TWICE", "WRONG KEY", "IN THE CLEAR", "LEFT BEHIND", "OTHER"),
+    *("KEYS LOST", "ASKED TWICE", "WRONG KEY", "IN THE CLEAR", "LEFT BEHIND", "BLOCKED", "OTHER"),
 )
 
 

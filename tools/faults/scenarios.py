@@ -16,6 +16,7 @@ from .trial import Trial
 _PROVIDER_START = 30.0  # seconds
 _DYING = 6.0  # seconds that the engine gives a provider at its second Ctrl-C, and one more
 _STUCK = 8.0  # seconds, after which an operator takes an update for stuck
+_RUNNERS = 3
 STACK = "dev"
 
 
@@ -135,6 +136,25 @@ def impatient_operator(trial: Trial) -> None:
     trial.stage.pulumi("cancel", "--yes", STACK)
 
 
+def runners(accident: Callable[[Trial], None]) -> Callable[[Trial], None]:
+    """The same accident to three runners, one after the other: of each, only the state and a shared ledger are left."""
+
+    def play(trial: Trial) -> None:
+        for _ in range(_RUNNERS):
+            accident(trial)
+            trial.look()
+            trial.next_machine()
+            trial.stage.pulumi("cancel", "--yes", STACK, check=False)
+
+    return play
+
+
+def skipped_checkpoints(trial: Trial) -> None:
+    """Nothing is in the state before an update's end, so that all that a kill leaves is in the ledger."""
+    trial.stage.setenv(PULUMI_EXPERIMENTAL="true", PULUMI_SKIP_CHECKPOINTS="true")
+    runners(trial.chance.choice([kill_cli, kill_provider, kill_both]))(trial)
+
+
 def _midway(trial: Trial) -> Running:
     update = trial.stage.start_up(STACK)
     trial.midway(update)
@@ -202,6 +222,10 @@ SCENARIOS = (
     Scenario("SIGTERM", sigterm),
     Scenario("state unwritable", state_unwritable),
     Scenario("two stacks", two_stacks, _fair),
+    Scenario("runners, CLI", runners(kill_cli)),
+    Scenario("runners, provider", runners(kill_provider)),
+    Scenario("runners, both", runners(kill_both)),
+    Scenario("skipped checkpoints", skipped_checkpoints),
     Scenario("faults, 409", server_faults, _foul("409")),
     Scenario("faults, same key", server_faults, _foul("same-key")),
     Scenario("faults, new key", server_faults, _foul("new-key")),

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-from pulumi_openfunnel.ledger.ledger import Ledger
-from pulumi_openfunnel.provisioning.kept import open_row
 
 from harness import UP, Failed, Project, Running, wait_until
 from harness.processes import kill, living_on
 from harness.simulator import ORCHESTRATOR
-from pulumi_openfunnel.errors import KeySealed
+from pulumi_openfunnel.ledger.leases import LEASE
 from pulumi_openfunnel.ledger.sealing import seals
 
+from . import ledgers
 from .server import Server
 
 _GRACE = 30.0  # seconds for processes to end by themselves
+_TIMEOUT = 30  # seconds for each user
+_PATIENCE = 300.0  # seconds for one command, which may wait for a lease to expire
 
 _PROGRAM = """\
 import pulumi
@@ -39,20 +39,22 @@ for n in range(config.require_int("users")):
 
 @dataclass(frozen=True)
 class Kept:
-    """What this machine's disk holds at one moment. Not to be shown: it holds keys.
+    """What ledger and states hold at one moment. Not to be shown: it holds keys.
 
     Attributes:
         answers: the ledger's answers, opened, each with its internal email.
         users: for each stack, internal emails and keys in its state.
         pending: for each stack, how many operations its state holds as pending.
+        documents: the ledger's documents as they lie there.
     """
 
-    answers: frozenset[tuple[str, bytes]]
-    users: dict[str, list[tuple[str, str]]]
+    answers: frozenset[tuple[str, bytes]] = field(repr=False)
+    users: dict[str, list[tuple[str, str]]] = field(repr=False)
     pending: dict[str, int]
+    documents: dict[str, bytes] = field(repr=False)
 
     def holds(self, key: str) -> bool:
-        """Whether a key is on the disk."""
+        """Whether a key is in the ledger or in a state."""
         in_state = any(key == kept for users in self.users.values() for _, kept in users)
         return in_state or any(key.encode() in answer for _, answer in self.answers)
 
@@ -64,6 +66,7 @@ class Stage(Project):
         directory: an empty one.
         server: whom the program asks.
         users: how many of them it declares.
+        places: where its ledger lies.
         exported: whether it exports their keys.
         configured: whether the provisioner key is in the stack's config, not in the environment.
 
@@ -71,25 +74,48 @@ class Stage(Project):
         server: the same.
         users: the same.
         stacks: the names of its stacks.
+        shared: whether its ledger is one that machines share.
+        timeout: seconds for each user.
     """
 
-    def __init__(self, directory: Path, server: Server, users: int, *, exported: bool, configured: bool) -> None:
-        super().__init__(directory, name="faults", keeps_logs=True)
+    def __init__(
+        self, directory: Path, server: Server, users: int, places: ledgers.Ledgers, *, exported: bool, configured: bool
+    ) -> None:
+        super().__init__(directory, name="faults", keeps_logs=True, patience=_PATIENCE)
         self.server = server
         self.users = users
         self.stacks: list[str] = []
+        self.shared = places.shared
+        self.timeout = int(LEASE) + _TIMEOUT if places.shared else _TIMEOUT  # what a dead runner began is waited for
+        self._url = places.new(directory)
         self._exported = exported
         self._configured = configured
+        self._machines = 0
         self.write(_PROGRAM)
-        self.setenv(OPENFUNNEL_USER_ID=ORCHESTRATOR, OPENFUNNEL_BASE_URL=server.base_url)
+        self.setenv(OPENFUNNEL_USER_ID=ORCHESTRATOR, OPENFUNNEL_BASE_URL=server.base_url, OPENFUNNEL_LEDGER=self._url)
         if not configured:
             self.setenv(OPENFUNNEL_API_KEY=server.api_key)
+        if self.shared:
+            self.next_machine()
+
+    def next_machine(self) -> None:
+        """Go on where nothing is but a checkout of the program; the machine before is gone, with all that it held."""
+        self._machines += 1
+        machine, before, left = self.root / f"machine{self._machines}", self.directory, self.home
+        (machine / "home").mkdir(parents=True)
+        (machine / "checkout").mkdir()
+        for file in (*before.glob("Pulumi*.yaml"), before / "__main__.py"):
+            shutil.copy(file, machine / "checkout")
+        self.directory, self.home = machine / "checkout", machine / "home" / "pulumi"
+        self.setenv(HOME=str(machine / "home"), PULUMI_HOME=str(self.home), XDG_STATE_HOME=None, XDG_CACHE_HOME=None)
+        for gone in (before, left if self._machines == 1 else left.parent):
+            shutil.rmtree(gone, ignore_errors=True)  # whoever lives on there may be writing still
 
     def add_stack(self, name: str = "dev") -> None:
         """Make a stack, and set what its program needs."""
         super().add_stack(name)
         self.stacks.append(name)
-        plain = {"faults:users": self.users, "faults:exported": self._exported, "openfunnel:timeout": 30}
+        plain = {"faults:users": self.users, "faults:exported": self._exported, "openfunnel:timeout": self.timeout}
         options = [word for key, value in plain.items() for word in ("--plaintext", f"{key}={value}")]
         self.pulumi("config", "set-all", "--stack", name, *options)
         if self._configured:
@@ -104,12 +130,14 @@ class Stage(Project):
         return self.start(*UP, "--suppress-progress", "--stack", stack, *args)
 
     def kept(self) -> Kept:
-        """What is on the disk now."""
+        """What the ledger and the states hold now."""
         states = {stack: self._state(stack) for stack in self.stacks}
+        found = ledgers.documents(self._url)
         return Kept(
-            answers=self._answers(),
+            answers=ledgers.answers(found, seals(None, self.server.api_key)),
             users={stack: _users(state.get("resources", [])) for stack, state in states.items()},
             pending={stack: len(state.get("pending_operations") or []) for stack, state in states.items()},
+            documents={name: one.body for name, one in found.items()},
         )
 
     def left_behind(self) -> dict[int, str]:
@@ -119,22 +147,6 @@ class Stage(Project):
         for pid in left:
             kill(pid)
         return left
-
-    def _answers(self) -> frozenset[tuple[str, bytes]]:
-        """The ledger's answers, opened."""
-        if not self.ledger.exists():
-            return frozenset()
-        at_hand = seals(None, self.server.api_key)
-        ledger = Ledger(self.ledger)
-        try:
-            rows = [row for row in ledger.rows() if row.sealed is not None]
-        finally:
-            ledger.close()
-        opened = set()
-        for row in rows:
-            with contextlib.suppress(KeySealed):
-                opened.add((row.identity.internal_email, open_row(row, at_hand)))
-        return frozenset(opened)
 
     def _state(self, stack: str) -> dict[str, Any]:
         """The state with its secrets, which never touch the disk in the clear; empty when it cannot be read."""

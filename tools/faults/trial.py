@@ -1,4 +1,4 @@
-"""One run of the campaign: a stage, what was done to it, and what was seen on its disk."""
+"""One run of the campaign: a stage, what was done to it, and what was seen of its keys."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from harness import Done, Running, wait_until
 from harness.processes import kill, living_on
 from harness.runbook import mend
+from pulumi_openfunnel.ledger.leases import LEASE
 
 from .stage import Kept, Stage
 
@@ -26,6 +27,7 @@ class Trial:
         kills: the kill -9 that hit a CLI or a provider.
         deaths: the times between which a provider died, or may have, with answers on their way to it.
         seen: what was on the disk, and when it had been read.
+        blocked: updates that were stopped by a run which had been dead for longer than its lease.
         problems: what went wrong on the way; never a key.
     """
 
@@ -34,7 +36,10 @@ class Trial:
     kills: int = 0
     deaths: list[tuple[float, float]] = field(default_factory=list)
     seen: list[tuple[float, Kept]] = field(default_factory=list)
+    blocked: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    accident: float = 0.0
+    """When the last process was killed or ended, on the monotonic clock."""
 
     def look(self) -> Kept:
         """Remember what is on the disk now."""
@@ -58,19 +63,33 @@ class Trial:
     def kill(self, pid: int) -> None:
         """Send SIGKILL, and count it when it hits."""
         self.kills += kill(pid)
+        self.accident = time.monotonic()
+
+    def next_machine(self) -> None:
+        """Where machines share the ledger, the one that the accident was on is thrown away."""
+        if self.stage.shared:
+            self.stage.next_machine()
 
     def recover(self, stack: str) -> None:
         """What the runbook says, until an update succeeds."""
         options = self.chance.choice([(), ("--continue-on-error",)])
         for _ in range(_ROUNDS):
+            self.next_machine()
+            began = time.monotonic()
             done = self.stage.start_up(stack, *options).wait()
             self.look()
+            self._note_blocked(done, began)
             if done.status == 0:
                 self._clear_pending(stack)
                 return
             if not mend(self.stage, done, stack):
                 self._adopt(stack, done)
         self.problems.append(f"{stack} did not recover in {_ROUNDS} updates: {' | '.join(done.errors)}")
+
+    def _note_blocked(self, done: Done, began: float) -> None:
+        """An update that outlived the lease of all that was killed waits for nobody."""
+        late = began - self.accident > LEASE + self.stage.timeout
+        self.blocked += [error for error in done.errors if late and "another run is creating this user" in error]
 
     def _clear_pending(self, stack: str) -> None:
         """Updates warn of pending operations until a refresh takes them away."""
@@ -102,3 +121,4 @@ class Trial:
         """SIGKILL for every process, as when the machine goes; it counts as one."""
         killed = [kill(pid) for pid in living_on(self.stage.root)]
         self.kills += any(killed)
+        self.accident = time.monotonic()
