@@ -7,12 +7,13 @@ WITH_ENGINE := engine="$$(tools/engine/install | tail -n 1)" && test -n "$$engin
 WITH_SDKS := sdks="$$($(BIN)/python tools/sinks/install sdks | tail -n 1)" && test -n "$$sdks"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit canaries protocol crash faults bench sinks engine clean
+.PHONY: help demo docs test check unit canaries protocol crash faults bench sinks engine clean
 
 help:
 	@echo 'make demo   see a real "pulumi up" create an OpenFunnel user, against a local simulator'
 	@echo 'make test   everything that CI runs: the checks, and the unit, wire and end-to-end tests'
 	@echo 'make check  lint, format, types, layers'
+	@echo 'make docs   the documentation, into docs/_build/html'
 	@echo 'make unit   the tests that need no engine'
 	@echo 'make canaries  what leans on internals of Pulumi SDK, with the newest one (or SDK=3.231.0)'
 	@echo 'make protocol  every order of what two processes do with a ledger, with more going wrong; minutes'
@@ -44,6 +45,10 @@ check: $(VENV)/installed
 	    MYPYPATH="$$sdks" $(BIN)/mypy "$$(dirname "$$program")" || exit 1; done
 	$(BIN)/lint-imports
 
+docs: $(VENV)/installed
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+	@echo 'Open docs/_build/html/index.html'
+
 unit: $(VENV)/installed
 	$(BIN)/python -m pytest tests/unit tests/wire tests/canary
 
@@ -71,7 +76,7 @@ engine:
 	@tools/engine/install
 
 clean:
-	rm -rf $(VENV) venv examples/*/venv examples/*/*/venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) venv docs/_build examples/*/venv examples/*/*/venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed. Run: make PYTHON=python3.x $(MAKECMDGOALS)")'
