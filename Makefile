@@ -6,15 +6,23 @@ BIN := $(VENV)/bin
 WITH_ENGINE := engine="$$(tools/engine/install | tail -n 1)" && test -n "$$engine" && PATH="$$engine:$$PATH"
 WITH_SDKS := sdks="$$($(BIN)/python tools/sinks/install sdks | tail -n 1)" && test -n "$$sdks"
 
+FIRST_PATH := tests/unit/test_client.py tests/unit/test_transport.py tests/unit/test_sealing.py tests/unit/test_emails.py \
+    tests/stores/test_contracts.py tests/e2e/test_examples.py::test_quickstart tests/e2e/test_examples.py::test_roster
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check unit canaries protocol crash faults bench sinks engine clean
+.PHONY: help demo docs test check unit canaries newest links coverage dist protocol crash faults bench sinks engine clean
 
 help:
 	@echo 'make demo   see a real "pulumi up" create an OpenFunnel user, against a local simulator'
 	@echo 'make test   everything that CI runs: the checks, and the unit, wire and end-to-end tests'
 	@echo 'make check  lint, format, types, layers'
+	@echo 'make docs   the documentation, into docs/_build/html'
 	@echo 'make unit   the tests that need no engine'
 	@echo 'make canaries  what leans on internals of Pulumi SDK, with the newest one (or SDK=3.231.0)'
+	@echo 'make newest  the canaries and the first path, with the newest of everything that the package stands on'
+	@echo 'make links  every link to another site; needs the internet'
+	@echo 'make coverage  which branches the unit, wire and store tests run'
+	@echo 'make dist   the sdist and the wheel, built twice and compared, into dist'
 	@echo 'make protocol  every order of what two processes do with a ledger, with more going wrong; minutes'
 	@echo 'make crash  the core killed at every system call, all of them; minutes'
 	@echo 'make faults a campaign of kills and faults through the real CLI; minutes (ARGS="--seed 7 --runs 40")'
@@ -44,11 +52,33 @@ check: $(VENV)/installed
 	    MYPYPATH="$$sdks" $(BIN)/mypy "$$(dirname "$$program")" || exit 1; done
 	$(BIN)/lint-imports
 
+docs: $(VENV)/installed
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html
+	@echo 'Open docs/_build/html/index.html'
+
 unit: $(VENV)/installed
 	$(BIN)/python -m pytest tests/unit tests/wire tests/canary
 
 canaries:
 	python="$$($(PYTHON) tools/sdk.py $(SDK) | tail -n 1)" && "$$python" -m pytest tests/canary tests/wire
+
+newest: $(VENV)/installed
+	@tools/servers/install >/dev/null
+	$(WITH_ENGINE) && python="$$($(PYTHON) tools/sdk.py all | tail -n 1)" && \
+	    "$$python" -m pytest tests/canary tests/wire $(FIRST_PATH)
+
+links: $(VENV)/installed
+	$(BIN)/python -m tools.links
+
+coverage: $(VENV)/installed
+	@tools/servers/install >/dev/null
+	$(BIN)/python -m coverage erase
+	-$(BIN)/python -m coverage run -m pytest -q tests/unit tests/wire tests/stores
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report
+
+dist: $(VENV)/installed
+	$(BIN)/python -m tools.release
 
 protocol: $(VENV)/installed
 	PROTOCOL=deep $(BIN)/python -m pytest tests/protocol
@@ -71,7 +101,7 @@ engine:
 	@tools/engine/install
 
 clean:
-	rm -rf $(VENV) venv examples/*/venv examples/*/*/venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) venv dist docs/_build .coverage* examples/*/venv examples/*/*/venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed. Run: make PYTHON=python3.x $(MAKECMDGOALS)")'

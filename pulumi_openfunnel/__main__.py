@@ -16,13 +16,18 @@ def main(argv: list[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    parser = arguments.Parser(prog="python -m pulumi_openfunnel", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (doctor, ledger, simulator):
-        command.add_to(commands)
-    args = arguments.parsed(parser, argv)
+    args = arguments.parsed(parser(), argv)
     status: int = args.run(args)
     return status
+
+
+def parser() -> arguments.Parser:
+    """What reads the arguments of every command."""
+    found = arguments.Parser(prog="python -m pulumi_openfunnel", description=__doc__)
+    commands = found.add_subparsers(required=True, metavar="COMMAND")
+    for command in (doctor, ledger, simulator):
+        command.add_to(commands)
+    return found
 
 
 if __name__ == "__main__":

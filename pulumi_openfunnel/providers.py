@@ -63,7 +63,7 @@ class ProvisionedUserProvider(_Provider):
         from .dynamic.process import PROCESS
         from .dynamic.user import UserVerbs
 
-        return UserVerbs(PROCESS.session)
+        return PROCESS.told_plainly(UserVerbs(PROCESS.session))
 
 
 class ProvisionedUsersShardProvider(_Provider):
@@ -73,7 +73,7 @@ class ProvisionedUsersShardProvider(_Provider):
         from .dynamic.process import PROCESS
         from .dynamic.shard import ShardVerbs
 
-        return ShardVerbs(PROCESS)
+        return PROCESS.told_plainly(ShardVerbs(PROCESS))
 
 
 class ProvisionedUsersMembersProvider(_Provider):
@@ -83,4 +83,4 @@ class ProvisionedUsersMembersProvider(_Provider):
         from .dynamic.members import MembersVerbs
         from .dynamic.process import PROCESS
 
-        return MembersVerbs(PROCESS.session)
+        return PROCESS.told_plainly(MembersVerbs(PROCESS.session))

@@ -22,9 +22,7 @@ from pulumi_openfunnel.providers import ProvisionedUserProvider
 
 SDK = tuple(int(part) for part in version("pulumi").split(".")[:2])
 FORMATS_ERRORS = (3, 260)
-"""The SDK that began to format a verb's errors itself; before it, gRPC shows their own words behind some of its own."""
-
-_GRPCS_WORDS = "Exception calling application: "
+"""The SDK that began to format a verb's errors itself; before it, gRPC shows others' words behind some of its own."""
 
 URN = "urn:pulumi:dev::wire::pulumi-python:dynamic/openfunnel:ProvisionedUser::alice"
 
@@ -125,8 +123,7 @@ class Provider:
 
 def said(failure: grpc.RpcError) -> str:
     """What the engine is told of a verb that failed."""
-    details = str(failure.details())
-    return details if SDK >= FORMATS_ERRORS else details.removeprefix(_GRPCS_WORDS)
+    return str(failure.details())
 
 
 def _is_secret(value: object) -> bool:

@@ -1,7 +1,8 @@
 """Get a virtual environment with one version of Pulumi's Python SDK, and print its Python as the last line.
 
 ``python tools/sdk.py VERSION``, or without a version for the newest one, whatever pyproject.toml asks for. It holds what the
-tests need beside, is kept in the user's cache directory, and runs the package from the working directory.
+tests need beside, is kept in the user's cache directory, and runs the package from the working directory. With ``all``
+everything that the package stands on is the newest that there is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CONSTRAINTS = ROOT / "constraints.txt"
+ALL = "all"
+STANDS_ON = (
+    "pulumi",
+    "cryptography",
+    "email-validator",
+    "h11",
+    "httpcore",
+    "httpx",
+    "idna",
+    "obstore",
+    "platformdirs",
+    "psycopg[binary]",
+    "psycopg-pool",
+)
+"""What may change under the package; whatever the bounds in pyproject.toml are."""
 
 
 def main() -> None:
@@ -28,12 +44,13 @@ def main() -> None:
         print(f"Installing into {environment} ...", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
         pip(python, "--constraint", str(CONSTRAINTS), f"{ROOT}[dev]")
-        if version:
+        if version and version != ALL:
             pip(python, f"pulumi=={version}")
         whole.touch()
-    if not version:
-        pip(python, "--upgrade", "pulumi")
-    told = "import importlib.metadata as m; print('Pulumi SDK', m.version('pulumi'))"
+    if not version or version == ALL:
+        pip(python, "--upgrade", *(STANDS_ON if version else STANDS_ON[:1]))
+    names = [name.partition("[")[0] for name in (STANDS_ON if version == ALL else STANDS_ON[:1])]
+    told = f"import importlib.metadata as m; print(*(f'{{name}} {{m.version(name)}}' for name in {names}), sep=', ')"
     print(
         subprocess.run([python, "-c", told], check=True, capture_output=True, text=True).stdout, end="", file=sys.stderr
     )

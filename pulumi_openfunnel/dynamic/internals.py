@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import FunctionType, ModuleType
 from typing import Any
 
+from grpc import StatusCode
+
 from ..errors import OpenFunnelError
 from ..frames import current_frames
 
@@ -51,6 +53,51 @@ class _OneLineErrors:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(traceback, name)
+
+
+def errors_are_formatted() -> bool:
+    """Whether the main module formats errors itself: from SDK 3.260 on, and where there is no provider process."""
+    main = sys.modules["__main__"]
+    return hasattr(main, "traceback") or not hasattr(main, "DynamicResourceProviderServicer")
+
+
+class Aborting:
+    """Verbs that end their call with our error themselves.
+
+    Where the main module does not, gRPC would show "Exception calling application: " before it.
+
+    Args:
+        verbs: the verbs.
+    """
+
+    def __init__(self, verbs: object) -> None:
+        self._verbs = verbs
+
+    def __getattr__(self, name: str) -> Any:
+        verb = getattr(self._verbs, name)
+
+        def aborting(*args: Any) -> Any:
+            try:
+                return verb(*args)
+            except OpenFunnelError as error:
+                context = _context_of_call()
+                if context is None:
+                    raise
+                reason = str(error)
+            return context.abort(StatusCode.UNKNOWN, reason)
+
+        return aborting
+
+
+def _context_of_call() -> Any:
+    """What gRPC gave the servicer's method that runs this, found from its frame."""
+    frame = sys._getframe()  # noqa: SLF001 - documented, for such use
+    while frame.f_back is not None:
+        frame = frame.f_back
+        context = frame.f_locals.get("context")
+        if frame.f_globals is vars(sys.modules["__main__"]) and hasattr(context, "abort"):
+            return context
+    return None
 
 
 def _hear_cancel(main: ModuleType) -> None:

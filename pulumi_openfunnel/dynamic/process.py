@@ -63,6 +63,10 @@ class Process:
         log = self.log
         return Operation(log.warn, log.info, log.progress, stopping=self.stopping, wait=self._stopped.wait)
 
+    def told_plainly(self, verbs: Verbs) -> Verbs:
+        """The verbs, whose errors reach the engine as one line with every SDK."""
+        return verbs if internals.errors_are_formatted() else internals.Aborting(verbs)
+
     def configure(self, config: Config) -> None:
         """Keep the config for the verbs that need it, and fit the process for our resources, once.
 

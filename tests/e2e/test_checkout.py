@@ -21,7 +21,7 @@ KEY = f"of_{secrets.token_urlsafe(24)}"  # a constant would be found in the chec
 INSTALLS = 600.0  # seconds, at most, for what pip fetches and builds
 
 PAGES = {
-    "README.md": ["alice@yourco.com"],
+    "docs/quickstart.md": ["alice@yourco.com"],
     "examples/quickstart/README.md": ["alice@yourco.com"],
     "examples/roster/README.md": [f"{name}@yourco.com" for name in ("acme", "alice", "bob", "globex")],
     "examples/adoption/README.md": ["alice@yourco.com"],
@@ -52,8 +52,14 @@ def openfunnel() -> Iterator[tuple[str, Accounts]]:
 def test_every_example_has_a_page() -> None:
     """And each of them is followed here."""
     examples = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("examples/*/README.md"))
-    assert ["README.md", *examples] == sorted(PAGES)
+    assert ["docs/quickstart.md", *examples] == sorted(PAGES)
     assert len(examples) == len([path for path in ROOT.glob("examples/*") if path.is_dir()])
+
+
+def test_the_readme_is_the_quickstart() -> None:
+    """Its commands are those of the quickstart, in the same order, so that following one follows both."""
+    longer = iter(_commands(ROOT / "docs" / "quickstart.md"))
+    assert all(command in longer for command in _commands(ROOT / "README.md"))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -65,7 +71,8 @@ def test_a_page_is_followed_word_by_word(
     answers = {"openfunnel:apiKey": KEY}
     if page == "examples/adoption/README.md":
         answers["aliceKey"] = accounts.create("alice@yourco.com").api_key
-    project = Project(tmp_path, directory=(checkout / page).parent, patience=INSTALLS)
+    directory = checkout if page.startswith("docs/") else (checkout / page).parent
+    project = Project(tmp_path, directory=directory, patience=INSTALLS)
     project.setenv(OPENFUNNEL_BASE_URL=base_url, PULUMI_SKIP_CONFIRMATIONS="true")
     done = {command: _typed(project, command, answers) for command in _commands(checkout / page)}
     assert "Finished installing dependencies" in done["pulumi install"].output
@@ -88,8 +95,9 @@ def test_an_up_installs_by_itself(checkout: Path, openfunnel: tuple[str, Account
 
 
 def _commands(page: Path) -> list[str]:
-    """The commands of the first block of a page that holds any."""
-    (block,) = re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL)[:1]
+    """The commands of the first block of a page that installs."""
+    blocks = re.findall(r"```console\n(.*?)```", page.read_text(), re.DOTALL)
+    block = next(block for block in blocks if "$ pulumi install" in block)
     return [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
 
 
