@@ -25,8 +25,8 @@ help:
 	@echo 'make dist   the sdist and the wheel, built twice and compared, into dist'
 	@echo 'make protocol  every order of what two processes do with a ledger, with more going wrong; minutes'
 	@echo 'make crash  the core killed at every system call, all of them; minutes'
-	@echo 'make faults a campaign of kills and faults through the real CLI; minutes (ARGS="--seed 7 --runs 40")'
-	@echo 'make bench  the benchmarks; twenty minutes (ARGS=--quick)'
+	@echo 'make faults a campaign of kills and faults through the real CLI; minutes (ARGS="--seed 7 --runs 40 --ledger s3")'
+	@echo 'make bench  the benchmarks; twenty minutes (ARGS=--quick, ARGS=--ledgers)'
 	@echo 'make sinks  examples/kubernetes with the real provider; a quarter of an hour the first time'
 	@echo 'make clean  remove .venv and what the tools left here'
 

@@ -50,7 +50,7 @@ def test_a_kill_at_any_call_of_the_store_loses_no_key(
 ) -> None:
     """After a kill before or after a call, or a lost reply, another machine brings the key, or asks once.
 
-    It waits no longer than the lease: its patience is not longer.
+    What the dead one began is in nobody's way once its lease is over: the other machine's patience ends soon after that.
     """
     with openfunnel(Existing.CONFLICT) as api:
         campaign = CallCampaign(VERBS[verb](api, kind_of(name).places, many_drivers[0]), many_drivers, tmp_path)

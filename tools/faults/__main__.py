@@ -31,6 +31,7 @@ from .stage import Stage
 from .trial import Trial
 
 _SHORT = 4  # scenarios
+_PAUSE = 0.2  # seconds
 
 
 def main() -> int:
@@ -67,8 +68,10 @@ def _campaign(args: argparse.Namespace, directory: Path) -> Iterator[tuple[Scena
                     yield plan[run], verdict
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
-            for pid in living_on(directory):
-                kill(pid)  # they are in sessions of their own
+            while not all(run.done() for run in plan):  # a run that lost its commands may start one more
+                for pid in living_on(directory):
+                    kill(pid)  # they are in sessions of their own
+                time.sleep(_PAUSE)
             raise
 
 

@@ -14,7 +14,7 @@ _TELLTALE = 19  # characters of a key that are as good as all of it, for who loo
 _SPOILT = frozenset({"500-after", "drop-after", "half-body", "endless", "garbage"})
 _LATE = {"hold": 2.0, "trickle": 12.0}  # seconds that a fault may delay an answer
 _ARRIVES = 1.0  # seconds after which the server, when it is busy, has seen what a provider sent that is dead by then
-_SLACK = 3.0  # seconds between the server's record and an answer that is on the disk, on a machine that is busy
+_SLACK = 1.0  # seconds between the end of an answer and its place in the ledger, on a machine that is busy
 
 
 @dataclass(frozen=True)
