@@ -48,7 +48,7 @@ def refused(done: subprocess.CompletedProcess[str], status: int = 1) -> str:
     return done.stderr.strip()
 
 
-def document(*args: object, **environment: object) -> dict[str, Any]:
+def document(*args: object, **environment: Any) -> dict[str, Any]:
     """What ``--json`` prints."""
     done = run("--json", *args, **environment)
     assert done.stderr == ""
