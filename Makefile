@@ -76,7 +76,6 @@ coverage: $(VENV)/installed
 	@tools/servers/install >/dev/null
 	$(BIN)/python -m coverage erase
 	-$(BIN)/python -m coverage run -m pytest -q tests/unit tests/wire tests/stores
-	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report
 
 pythons: $(VENV)/installed
