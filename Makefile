@@ -10,19 +10,21 @@ FIRST_PATH := tests/unit/test_client.py tests/unit/test_transport.py tests/unit/
     tests/stores/test_contracts.py tests/e2e/test_examples.py::test_quickstart tests/e2e/test_examples.py::test_roster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test check unit canaries newest links coverage dist protocol crash faults bench sinks engine clean
+.PHONY: help demo docs test check unit canaries newest links coverage dist picture pythons protocol crash faults bench sinks engine clean
 
 help:
 	@echo 'make demo   see a real "pulumi up" create an OpenFunnel user, against a local simulator'
 	@echo 'make test   everything that CI runs: the checks, and the unit, wire and end-to-end tests'
 	@echo 'make check  lint, format, types, layers'
 	@echo 'make docs   the documentation, into docs/_build/html'
+	@echo 'make picture  the picture in the README, from a real pulumi up'
 	@echo 'make unit   the tests that need no engine'
 	@echo 'make canaries  what leans on internals of Pulumi SDK, with the newest one (or SDK=3.231.0)'
 	@echo 'make newest  the canaries and the first path, with the newest of everything that the package stands on'
 	@echo 'make links  every link to another site; needs the internet'
 	@echo 'make coverage  which branches the unit, wire and store tests run'
 	@echo 'make dist   the sdist and the wheel, built twice and compared, into dist'
+	@echo 'make pythons  the wheel and the sdist with each Python of this machine, and a real "pulumi up"'
 	@echo 'make protocol  every order of what two processes do with a ledger, with more going wrong; minutes'
 	@echo 'make crash  the core killed at every system call, all of them; minutes'
 	@echo 'make faults a campaign of kills and faults through the real CLI; minutes (ARGS="--seed 7 --runs 40 --ledger s3")'
@@ -74,8 +76,13 @@ coverage: $(VENV)/installed
 	@tools/servers/install >/dev/null
 	$(BIN)/python -m coverage erase
 	-$(BIN)/python -m coverage run -m pytest -q tests/unit tests/wire tests/stores
-	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report
+
+pythons: $(VENV)/installed
+	@$(WITH_ENGINE) $(BIN)/python -m tools.pythons
+
+picture: $(VENV)/installed
+	@$(WITH_ENGINE) $(BIN)/python -m tools.picture
 
 dist: $(VENV)/installed
 	$(BIN)/python -m tools.release

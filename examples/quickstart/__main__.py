@@ -4,7 +4,7 @@ import pulumi
 
 import pulumi_openfunnel as openfunnel
 
-alice = openfunnel.ProvisionedUser("alice", email="alice@alice-startup.com")
+alice = openfunnel.ProvisionedUser("cust-17", email="alice@alice-startup.com")
 
 pulumi.export("alice_internal_email", alice.internal_email)
 pulumi.export("alice_api_key", alice.api_key)
