@@ -60,7 +60,8 @@ class Departures(Keys):
         if held:
             self.begun()
         for user, attempt in held:
-            self._go(user, attempt, leaving, seals)
+            ours = identity is not None and identity.name == user.name  # else its orchestrator's key is not at hand, but no old one
+            self._go(user, attempt, leaving, seals if ours else ())
         if held or identity is None or not seals:
             return bool(held)
         self._keep(identity, leaving, seals[0])

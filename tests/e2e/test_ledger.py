@@ -102,7 +102,7 @@ def test_after_ctrl_c_no_request_starts(new_project: NewProject) -> None:
 def _ledger(project: Project) -> str:
     """What the command lists."""
     return subprocess.run(
-        [sys.executable, "-m", "pulumi_openfunnel", "ledger", "--file", str(project.ledger)],
+        [sys.executable, "-m", "pulumi_openfunnel", "ledger", "--ledger", str(project.ledger)],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
