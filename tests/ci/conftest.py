@@ -23,12 +23,6 @@ from .places import Bucket, Database
 from .workflows import ROOT
 
 
-@pytest.fixture(scope="session", autouse=True)
-def engine() -> None:
-    """The CLI and its language host; without them nothing here means anything."""
-    need("test")
-
-
 @pytest.fixture
 def accounts() -> Accounts:
     """An OpenFunnel where guy@orchestrator.com may create users, with a key that nothing else contains."""
@@ -97,4 +91,5 @@ def database(postgres_server: PostgresServer) -> Database:
 @pytest.fixture
 def new_owner(tmp_path: Path) -> NewOwner:
     """Makes the stack in a place, with its customers declared."""
+    need("test")
     return lambda place: Owner(tmp_path / "owner", place)
