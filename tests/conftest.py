@@ -14,6 +14,7 @@ from pulumi_openfunnel.simulator import Account, Accounts, serve
 
 from .provider_process import Start, starter
 from .servers import ORCHESTRATOR, PROVISIONER_KEY, ScriptedServer
+from .wheels import build, made_once, variables
 
 
 @pytest.fixture
@@ -60,3 +61,9 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """One for all tests, each of which has a bucket of its own there."""
     with contextlib.closing(S3Server(tmp_path_factory.mktemp("s3"))) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def index(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables that let pip find this checkout's wheel, and all that it needs, without a network."""
+    return variables(made_once(tmp_path_factory, "wheels", build))

@@ -37,10 +37,7 @@ class Owner:
 
     def __init__(self, root: Path, place: Place) -> None:
         self.program = root / "program"
-        template = ROOT / "templates" / "python"
-        shutil.copytree(template, self.program)
-        manifest = (template / "Pulumi.yaml").read_text().partition("template:")[0]
-        (self.program / "Pulumi.yaml").write_text(manifest.replace("${PROJECT}", "acme").replace("${DESCRIPTION}", ""))
+        program_in(self.program)
         self.declare(CUSTOMERS)
         self._project = Project(root, directory=self.program)
         self._project.setenv(
@@ -62,6 +59,15 @@ class Owner:
 
 
 NewOwner = Callable[[Place], Owner]
+
+
+def program_in(directory: Path) -> None:
+    """The template's project, as ``pulumi new`` makes it; it can have its ledger in any of the places."""
+    template = ROOT / "templates" / "python"
+    shutil.copytree(template, directory)
+    manifest = (template / "Pulumi.yaml").read_text().partition("template:")[0]
+    (directory / "Pulumi.yaml").write_text(manifest.replace("${PROJECT}", "acme").replace("${DESCRIPTION}", ""))
+    (directory / "requirements.txt").write_text("pulumi-openfunnel[objects,postgres]\n")
 
 
 def keys_of(accounts: Accounts) -> set[str]:

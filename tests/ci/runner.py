@@ -32,12 +32,13 @@ class Runner:
         machine: further variables, as the system's image and the steps that prepare the job set them.
 
     Attributes:
+        root: the same.
         workspace: where the program was checked out.
         said: what all steps printed so far.
     """
 
     def __init__(self, root: Path, checkout: Path, job: Job, machine: Mapping[str, str]) -> None:
-        self._root = root
+        self.root = root
         self._job = job
         self._home = root / "home"
         self._home.mkdir(parents=True)
@@ -63,7 +64,7 @@ class Runner:
     def start(self, name: str) -> Running:
         """Start a step's shell as GitHub's runner does: a script in a file, and ``-e``."""
         step = self._job.step(name)
-        script = self._root / f"{name}.sh"
+        script = self.root / f"{name}.sh"
         script.write_text(step.script)
         return self._started(["bash", "-e", str(script)], step, subprocess.DEVNULL)
 
@@ -73,7 +74,7 @@ class Runner:
         Taken from BashWriter.Finish of gitlab-runner 19.3.
         """
         step = self._job.step(name)
-        script = self._root / f"{name}.sh"
+        script = self.root / f"{name}.sh"
         quoted = step.script.replace("'", "'\\''")
         prologue = 'trap \'exit 1\' TERM\ncase "$(set -o)" in *"pipefail"*) set -o pipefail;; esac; set -o errexit\n'
         script.write_text(f"{prologue}(trap 'exit 1' TERM; eval '{quoted}') < /dev/null\nexit 0\n")
@@ -109,7 +110,7 @@ class Runner:
             running: the step.
             patience: seconds to wait for each process, and at the end for the shell; 6 and 10 at GitLab.
         """
-        for pid in sorted((pid for pid in living_on(self._root) if pid != running.pid), reverse=True):
+        for pid in sorted((pid for pid in living_on(self.root) if pid != running.pid), reverse=True):
             if kill(pid, signal.SIGTERM):
                 wait_until(functools.partial(_gone, pid), patience)
         running.terminate()
@@ -120,16 +121,16 @@ class Runner:
         """End the machine: every process killed at once, every file gone."""
         running.kill_everything()
         self.ended(running, check=False)
-        assert wait_until(lambda: not living_on(self._root), _GONE)
-        shutil.rmtree(self._root)
+        assert wait_until(lambda: not living_on(self.root), _GONE)
+        shutil.rmtree(self.root)
 
     def files_with(self, text: str) -> list[str]:
         """The files that the job left here, of which a log or an artifact may be made, and that hold a text."""
-        files = (file for file in self._root.rglob("*") if file.is_file() and "site-packages" not in file.parts)
+        files = (file for file in self.root.rglob("*") if file.is_file() and "site-packages" not in file.parts)
         return [str(file) for file in files if text.encode() in file.read_bytes()]
 
     def _started(self, command: list[str], step: Step, stdin: int) -> Running:
-        output = (self._root / f"{step.name}-{time.monotonic_ns()}.log").open("w+b")
+        output = (self.root / f"{step.name}-{time.monotonic_ns()}.log").open("w+b")
         process = subprocess.Popen(
             command,
             cwd=self.workspace,
@@ -139,7 +140,7 @@ class Runner:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        return Running([step.name], process, output, self._root, PATIENCE)
+        return Running([step.name], process, output, self.root, PATIENCE)
 
 
 def _gone(pid: int) -> bool:

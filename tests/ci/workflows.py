@@ -52,13 +52,14 @@ class Job:
         return found
 
 
-def github(name: str, names: Mapping[str, str], context: Mapping[str, str]) -> Job:
+def github(name: str, names: Mapping[str, str], context: Mapping[str, str], *only: str) -> Job:
     """A job of GitHub's workflow.
 
     Args:
         name: the job's.
         names: what is put in place of what the file has in capitals.
         context: what its expressions stand for. One that is not here is an error, as a secret that the job does not have.
+        only: the names of the steps that are needed, where that is not all.
     """
     workflow = _read(GITHUB, names)
     job = workflow["jobs"][name]
@@ -66,7 +67,7 @@ def github(name: str, names: Mapping[str, str], context: Mapping[str, str]) -> J
     steps = tuple(
         Step(step["name"], _EXPRESSION.sub(lambda found: context[found[1]], step["run"]), _given(step, context))
         for step in job["steps"]
-        if "run" in step
+        if "run" in step and (not only or step["name"] in only)
     )
     return Job(roles[0].rpartition("/")[2], _given(workflow, context) | _given(job, context), steps)
 

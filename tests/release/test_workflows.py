@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from ..linters import ROOT, actionlint, schema_of_github, zizmor
+
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
-@pytest.fixture(scope="session")
-def actionlint() -> Path:
-    """The program."""
-    install = str(ROOT / "tools" / "actionlint" / "install")
-    done = subprocess.run([install], capture_output=True, text=True, check=True)
-    return Path(done.stdout.splitlines()[-1]) / "actionlint"
-
-
-def test_actionlint_finds_nothing(actionlint: Path) -> None:
-    """Nor does the shell's own checker in it, where that is installed."""
-    done = subprocess.run([actionlint, *WORKFLOWS], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.returncode) == ("", 0)
+def test_the_linters_find_nothing() -> None:
+    """Neither actionlint, with shellcheck, nor GitHub's schema, nor zizmor."""
+    assert (actionlint(*WORKFLOWS), schema_of_github(*WORKFLOWS), zizmor(*WORKFLOWS)) == ("", "", "")
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
