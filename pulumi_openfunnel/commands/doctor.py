@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 
+from . import terminal
 from .findings import Finding, Verdict
 from .surroundings import Surroundings, look_around
 
@@ -18,11 +18,12 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="what is wrong with a set-up, and what to do about it",
         description="Look at everything that pulumi up needs: Pulumi, the settings and where each came from, the API, the "
         "provisioner key, the ledger, the state's place, CI. Creates no user and shows no key.",
-        epilog="exit status: 0 all is well, 1 something must be mended, 2 something could not be told",
+        epilog="exit status: 0 all is well; 1 something must be mended; 2 something could not be told, or wrong arguments; "
+        "130 interrupted",
     )
     doctor.add_argument("--stack", metavar="NAME", help="whose settings to read (default: the selected stack)")
     doctor.add_argument("--json", action="store_true", help="print one JSON document")
-    doctor.set_defaults(run=_run)
+    doctor.set_defaults(run=lambda args: terminal.run(lambda: _run(args)))
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -31,11 +32,9 @@ def _run(args: argparse.Namespace) -> int:
     surroundings = look_around(os.environ, args.stack)
     findings = list(checkups.all_of(surroundings))
     if args.json:
-        print(json.dumps(_document(surroundings, findings), indent=2))
+        terminal.show(json.dumps(_document(surroundings, findings), indent=2).splitlines())
     else:
-        for finding in findings:
-            print(finding)
-    sys.stdout.flush()
+        terminal.show(map(str, findings))
     return status(findings)
 
 

@@ -29,7 +29,8 @@ class Finding:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.verdict.value:<8} {self.subject}: {self.text}"
+        named = self.text.startswith(self.subject)  # errors begin with the setting that they are about
+        return f"{self.verdict.value:<8} {self.text if named else f'{self.subject}: {self.text}'}"
 
 
 def ok(subject: str, text: str) -> Finding:

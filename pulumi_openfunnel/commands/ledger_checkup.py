@@ -11,10 +11,11 @@ from ..ledger.opening import ledger_at
 from ..ledger.rules import Ledger
 from ..ledger.sealing import Seal
 from ..ledger.store import Conflict, Store
-from ..places import FilePlace, Place
+from ..places import FilePlace, Place, PostgresPlace
 from .findings import Finding, mend, ok
 
 _TRIED = "doctor/"
+_PATIENCE = 5.0  # seconds
 
 
 def look_at_ledger(place: Place, seals: Sequence[Seal]) -> Iterator[Finding]:
@@ -23,9 +24,9 @@ def look_at_ledger(place: Place, seals: Sequence[Seal]) -> Iterator[Finding]:
     Raises:
         LedgerUnusable: in one line that says what is wrong and what to do.
     """
-    ledger = ledger_at(place, create=False)
+    ledger = ledger_at(place, create=False, patience=_PATIENCE)
     try:
-        if isinstance(place, FilePlace) and not place.path.exists():
+        if not _is_there(ledger.archive.store, place):
             yield ok("ledger", f"{place} is not there yet; the first pulumi up makes it")
             return
         if ledger.archive.store.get(MOVED) is not None:
@@ -34,6 +35,16 @@ def look_at_ledger(place: Place, seals: Sequence[Seal]) -> Iterator[Finding]:
         yield from _counted(ledger, seals)
     finally:
         ledger.close()
+
+
+def _is_there(store: Store, place: Place) -> bool:
+    if isinstance(place, FilePlace):
+        return place.path.exists()
+    if isinstance(place, PostgresPlace):
+        from ..ledger.postgres.store import PostgresStore  # of an extra, which is there once the ledger is open
+
+        return not isinstance(store, PostgresStore) or store.is_there
+    return True
 
 
 def _tried(store: Store, place: Place) -> Finding:

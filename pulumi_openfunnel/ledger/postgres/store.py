@@ -57,6 +57,9 @@ class PostgresStore:
         create: whether to make the table where there is none; else a missing one has no documents, and is not written.
         patience: seconds after which a call that fails is not tried again; see :class:`LedgerUnusable`'s ``transient``.
 
+    Attributes:
+        is_there: whether the table is.
+
     Raises:
         LedgerUnusable: when the database cannot be used.
     """
@@ -66,7 +69,7 @@ class PostgresStore:
         self._patience = patience
         self._connect = self._arguments(place)
         self._kind = connections.bounded(patience)
-        self._is_there = patiently(patience, self._look) or (create and patiently(patience, self._create))
+        self.is_there = patiently(patience, self._look) or (create and patiently(patience, self._create))
         self._pool = connections.pool(self._kind, self._connect)
 
     def hastier(self, patience: float) -> PostgresStore:
@@ -147,12 +150,12 @@ class PostgresStore:
         return str(version)
 
     def _write(self, statement: LiteralString, *values: object) -> list[Any]:
-        if not self._is_there:
+        if not self.is_there:
             raise problems.no_table(self.place)
         return self._run(statement, *values)
 
     def _read(self, statement: LiteralString, *values: object) -> list[Any]:
-        return self._run(statement, *values) if self._is_there else []
+        return self._run(statement, *values) if self.is_there else []
 
     def _run(self, statement: LiteralString, *values: object) -> list[Any]:
         return patiently(self._patience, lambda: self._once(statement, values))
