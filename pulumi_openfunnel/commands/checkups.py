@@ -155,7 +155,7 @@ def _ledger(surroundings: Surroundings, reading: Reading) -> Iterator[Finding]:
 
 def _seals(reading: Reading) -> list[Seal]:
     """What a ledger's entries can be sealed under; nothing when a part of it is not known."""
-    if {settings.API_KEY, settings.ORCHESTRATORS} & reading.unread or settings.LEDGER_KEY in reading.wrong:
+    if settings.API_KEY in reading.unread or settings.LEDGER_KEY in reading.wrong:
         return []
     if reading.others_problems or (reading.found is None and reading.problems):
         return []

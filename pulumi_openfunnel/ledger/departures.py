@@ -60,7 +60,9 @@ class Departures(Keys):
         if held:
             self.begun()
         for user, attempt in held:
-            ours = identity is not None and identity.name == user.name  # else its orchestrator's key is not at hand, but no old one
+            ours = (
+                identity is not None and identity.name == user.name
+            )  # else its orchestrator's key is not at hand, but no old one
             self._go(user, attempt, leaving, seals if ours else ())
         if held or identity is None or not seals:
             return bool(held)

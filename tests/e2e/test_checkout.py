@@ -52,7 +52,9 @@ def openfunnel() -> Iterator[tuple[str, Accounts]]:
 def test_every_example_has_a_page() -> None:
     """And installs the checkout into an environment of its own, as those that are followed here."""
     examples = [path.parent for path in ROOT.glob("examples/**/Pulumi.yaml")]
-    assert {str(path.relative_to(ROOT)) for path in ROOT.glob("examples/*/README.md")} >= PAGES.keys() - {"docs/quickstart.md"}
+    assert {str(path.relative_to(ROOT)) for path in ROOT.glob("examples/*/README.md")} >= PAGES.keys() - {
+        "docs/quickstart.md"
+    }
     for example in examples:
         page = example if example.parent.name == "examples" else example.parent
         assert (page / "README.md").is_file()
