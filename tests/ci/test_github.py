@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness import wait_until
-from pulumi_openfunnel.simulator import Accounts, Existing, Fault, Faults, serve
+from pulumi_openfunnel.simulator import Accounts, Fault, Faults, serve
 
 from .owner import CUSTOMERS, LEDGER_KEY, PASSPHRASE, PROVISIONER_KEY, SECRETS, NewOwner, Owner, keys_of
 from .places import Bucket, Place
@@ -136,39 +135,6 @@ def test_a_cancelled_update_ends_in_order(
     assert len(accounts.record.entries) == MANY
     assert set(owner.keys().values()) == keys_of(accounts)
     assert shows_no_secret(cancelled, accounts)
-
-
-def test_a_runner_is_thrown_away(
-    bucket: Bucket, new_owner: NewOwner, new_runner: NewRunner, accounts: Accounts
-) -> None:
-    """A job beside it touches nothing; the one after it gets every key, and asks again for those alone that had no answer."""
-    accounts.existing = Existing.SAME_KEY
-    owner = new_owner(bucket)
-    held = dict.fromkeys(range(CUSTOMERS // 2, MANY), Fault.HOLD)
-    with serve(accounts, faults=Faults(held, hold=COMES)) as api:
-        lost, beside = (new_runner("up", owner, bucket, api) for _ in range(2))
-        running = lost.start("Up")
-        assert wait_until(lambda: bucket.answers() >= CUSTOMERS // 2 - 1 and holds(accounts), COMES)
-        done = beside.run("Up", check=False)
-        assert "the stack is currently locked" in done.output
-        beside.run("What to do next")
-        assert '"Unlock the stack first"' in beside.said
-        assert "Another run" in beside.said
-        assert not running.over
-        assert shows_no_secret(lost, accounts)
-        lost.throw_away(running)
-    unanswered = holds(accounts)
-    with serve(accounts) as api:
-        after = new_runner("up", owner, bucket, api)
-        after.run("Unlock")
-        after.run("Up")
-    asked = Counter(entry.email for entry in accounts.record.entries)
-    assert len(asked) == CUSTOMERS
-    assert {email for email, times in asked.items() if times > 1} == unanswered
-    assert max(asked.values()) == 2
-    assert set(owner.keys().values()) == keys_of(accounts)
-    assert shows_no_secret(beside, accounts)
-    assert shows_no_secret(after, accounts)
 
 
 def holds(accounts: Accounts) -> set[str | None]:
