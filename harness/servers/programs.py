@@ -110,6 +110,37 @@ def stop(process: subprocess.Popen[bytes], *, signal: int | None = None) -> None
         process.wait()
 
 
+class Server:
+    """A server whose process listens on a loopback port.
+
+    Args:
+        home: a directory for its files.
+
+    Attributes:
+        port: where it listens; the same after a restart.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._running = start(self._command, home / "log")
+
+    @property
+    def port(self) -> int:
+        return self._running.port
+
+    def stop(self) -> None:
+        stop(self._running.process)
+
+    def start(self) -> None:
+        """Start it again, at the same port."""
+        self._running = start(self._command, self._home / "log", port=self.port)
+
+    close = stop
+
+    def _command(self, port: int) -> list[str]:
+        raise NotImplementedError
+
+
 @contextlib.contextmanager
 def running(command: Callable[[int], Sequence[str]], log: Path) -> Iterator[Running]:
     """A server for as long as the block takes."""

@@ -12,14 +12,14 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from .programs import Unavailable, program, start, stop
+from .programs import Server, Unavailable, program
 
 ACCESS_KEY = "AKIATESTOFROOT"
 SECRET_KEY = "secret/of+the/test+root"  # noqa: S105 - of a server on loopback
 REGION = "us-east-1"
 
 
-class S3Server:
+class S3Server(Server):
     """Versitygw on a loopback port: S3 on files, with the rules of access that S3 has.
 
     Args:
@@ -30,14 +30,9 @@ class S3Server:
     """
 
     def __init__(self, home: Path) -> None:
-        self._home = home
         for name in ("buckets", "iam"):
             (home / name).mkdir()
-        self._running = start(self._command, home / "log")
-
-    @property
-    def port(self) -> int:
-        return self._running.port
+        super().__init__(home)
 
     def url(self, bucket: str, *, port: int | None = None, region: str = REGION) -> str:
         endpoint = f"endpoint=127.0.0.1:{port or self.port}&disableSSL=true&s3ForcePathStyle=true"
@@ -91,15 +86,6 @@ class S3Server:
         connection.close()
         if reply.status >= 300:
             raise Unavailable(f"{method} {target}: {reply.status} {said!r}")
-
-    def stop(self) -> None:
-        stop(self._running.process)
-
-    def start(self) -> None:
-        """Start it again, at the same port."""
-        self._running = start(self._command, self._home / "log", port=self.port)
-
-    close = stop
 
     def _command(self, port: int) -> list[str]:
         root = [

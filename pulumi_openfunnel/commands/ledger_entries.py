@@ -6,9 +6,9 @@ import enum
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..ledger.documents import MOVED, USABLE, Answer, Attempt, Claim, Moved, Run, State, User, answer_name
+from ..ledger.documents import MOVED, USABLE, Answer, Attempt, Moved, Run, State, User, answer_name
 from ..ledger.leases import LEASE
-from ..ledger.listing import Row, Status
+from ..ledger.listing import Row, Status, fingerprints_in, row_of
 from ..ledger.rules import Ledger
 from ..ledger.sealing import Seal
 from ..places import FilePlace, Place
@@ -118,7 +118,9 @@ class Entries:
         return found[MOVED].document if MOVED in found else None
 
     def __iter__(self) -> Iterator[Entry]:
-        fingerprints = dict(self._fingerprints())
+        problems: list[str] = []
+        fingerprints = dict(fingerprints_in(self._ledger, problems))
+        self._problems.update(dict.fromkeys(problems))
         names = self._names()
         for start in range(0, len(names), _CHUNK):
             yield from self._entries(names[start : start + _CHUNK], fingerprints)
@@ -130,20 +132,12 @@ class Entries:
             known += [(user.internal_email, user.name) for user in self._users(names).values() if user.attempts]
         return [name for _, name in sorted(known)]
 
-    def _fingerprints(self) -> Iterator[tuple[str, str]]:
-        """The fingerprint of the key that each attempt's claim is for."""
-        for names in self._ledger.archive.chunks("keys/"):
-            claims, wrong = self._ledger.archive.read_sound(Claim, names)
-            self._problems.update(dict.fromkeys(wrong))
-            for seen in claims.values():
-                yield from ((attempt, seen.document.fingerprint) for _, attempt in seen.document.holders)
-
     def _users(self, names: list[str]) -> dict[str, User]:
         users, wrong = self._ledger.archive.read_sound(User, names)
         self._problems.update(dict.fromkeys(wrong))
         return {name: seen.document for name, seen in users.items()}
 
-    def _entries(self, names: list[str], fingerprints: Mapping[str, str]) -> Iterator[Entry]:
+    def _entries(self, names: list[str], fingerprints: Mapping[tuple[str, str], str]) -> Iterator[Entry]:
         users = self._users(names)
         attempts = [one for user in users.values() for one in user.attempts]
         answers, wrong = self._ledger.archive.read_sound(Answer, [answer_name(one.answer) for one in attempts])
@@ -155,14 +149,14 @@ class Entries:
                 yield from self._of(users[name], found, fingerprints)
 
     def _of(
-        self, user: User, found: Sequence[tuple[Attempt, Answer | None]], fingerprints: Mapping[str, str]
+        self, user: User, found: Sequence[tuple[Attempt, Answer | None]], fingerprints: Mapping[tuple[str, str], str]
     ) -> Iterator[Entry]:
         """The entries of one user."""
-        fates = [self._fate(user, one, answer, claimed=one.id in fingerprints) for one, answer in found]
+        fates = [self._fate(user, one, answer, claimed=(user.name, one.id) in fingerprints) for one, answer in found]
         has_key = not _BRINGS_KEY.isdisjoint(fates)
         for fate, (attempt, answer) in zip(fates, found, strict=True):
             yield Entry(
-                row=_row(user, attempt, answer, _STATUS[fate], fingerprints.get(attempt.id)),
+                row=row_of(user, attempt, answer, _STATUS[fate], fingerprints.get((user.name, attempt.id))),
                 fate=fate,
                 email=user.email,
                 by=self._runs.name(attempt.run) if fate is Fate.BUSY else None,
@@ -225,8 +219,3 @@ def _fate_of_key(user: User, attempt: Attempt, *, claimed: bool) -> Fate:
     if user.left:
         return Fate.WAITS
     return Fate.HELD if claimed else Fate.READY
-
-
-def _row(user: User, attempt: Attempt, answer: Answer | None, status: Status, fingerprint: str | None) -> Row:
-    changed = max(attempt.changed, answer.kept if answer is not None else 0.0)
-    return Row(user.name, user.identity(attempt), attempt, answer, status, fingerprint, changed)

@@ -12,7 +12,7 @@ from ..ledger.documents import User, answer_name
 from ..ledger.rules import Ledger
 from ..ledger.sealing import Seal
 from ..ledger.turns import opened
-from ..ledger.upkeep import Outcome, reassign_user
+from ..ledger.upkeep import Outcome, reassign
 from ..places import FilePlace, Place
 from . import terminal
 from .ledger_keys import OLD_KEY, SET_KEY, Keys, keys_in
@@ -130,7 +130,7 @@ def _done(ledger: Ledger, found: _Found, new: str, keys: Keys) -> int:
     """Reassign, user by user, so that each one's outcome is known."""
     status = terminal.DONE
     for user in found.of_old:
-        if reassign_user(ledger, user, new, _seal(ledger, user, keys), keys.all) is Outcome.DONE:
+        if reassign(ledger, user, new, _seal(ledger, user, keys), keys.all) is Outcome.DONE:
             terminal.show(
                 [f"{user.internal_email}: {user.email} became {new}; the user and its key stay.{_hint(user, new)}"]
             )

@@ -60,9 +60,8 @@ class Departures(Keys):
         if held:
             self.begun()
         for user, attempt in held:
-            ours = (
-                identity is not None and identity.name == user.name
-            )  # else its orchestrator's key is not at hand, but no old one
+            # Another orchestrator's key at hand does not take the place of the one that the copy is sealed under.
+            ours = identity is not None and identity.name == user.name
             self._go(user, attempt, leaving, seals if ours else ())
         if held or identity is None or not seals:
             return bool(held)

@@ -76,7 +76,7 @@ class Listing:
 def listed(ledger: Ledger) -> Listing:
     """Everything, one line for what cannot be read; nothing is written. A ledger that was moved can be listed, too."""
     problems: list[str] = []
-    claims = dict(_claims(ledger, problems))
+    fingerprints = dict(fingerprints_in(ledger, problems))
     rows: list[Row] = []
     for names in ledger.archive.chunks("users/"):
         users, wrong = ledger.archive.read_sound(User, names)
@@ -87,15 +87,21 @@ def listed(ledger: Ledger) -> Listing:
         found = {name: seen.document for name, seen in answers.items()}
         for seen in users.values():
             rows += [
-                _row(seen.document, one, found.get(answer_name(one.answer)), claims) for one in seen.document.attempts
+                _row(seen.document, one, found.get(answer_name(one.answer)), fingerprints)
+                for one in seen.document.attempts
             ]
     return Listing(
         tuple(sorted(rows, key=lambda row: (row.identity.internal_email, row.attempt.created))), tuple(problems)
     )
 
 
-def _claims(ledger: Ledger, problems: list[str]) -> Iterator[tuple[tuple[str, str], str]]:
-    """The fingerprint of the key that each attempt's claim is for."""
+def fingerprints_in(ledger: Ledger, problems: list[str]) -> Iterator[tuple[tuple[str, str], str]]:
+    """By user's document and attempt, the fingerprint of the key that the attempt's claim is for.
+
+    Args:
+        ledger: where the claims are.
+        problems: gets a line for each claim that cannot be read.
+    """
     for names in ledger.archive.chunks("keys/"):
         claims, wrong = ledger.archive.read_sound(Claim, names)
         problems += wrong
@@ -104,11 +110,23 @@ def _claims(ledger: Ledger, problems: list[str]) -> Iterator[tuple[tuple[str, st
                 yield holder, seen.document.fingerprint
 
 
-def _row(user: User, attempt: Attempt, answer: Answer | None, claims: Mapping[tuple[str, str], str]) -> Row:
-    fingerprint = claims.get((user.name, attempt.id))
-    status = _status(user, attempt, answer, issued=fingerprint is not None)
+def row_of(user: User, attempt: Attempt, answer: Answer | None, status: Status, fingerprint: str | None) -> Row:
+    """The row of an attempt.
+
+    Args:
+        user: whose.
+        attempt: the attempt.
+        answer: its answer, if there is one.
+        status: what is known of it.
+        fingerprint: the key's, once it was claimed.
+    """
     changed = max(attempt.changed, answer.kept if answer is not None else 0.0)
     return Row(user.name, user.identity(attempt), attempt, answer, status, fingerprint, changed)
+
+
+def _row(user: User, attempt: Attempt, answer: Answer | None, fingerprints: Mapping[tuple[str, str], str]) -> Row:
+    fingerprint = fingerprints.get((user.name, attempt.id))
+    return row_of(user, attempt, answer, _status(user, attempt, answer, issued=fingerprint is not None), fingerprint)
 
 
 def _status(user: User, attempt: Attempt, answer: Answer | None, *, issued: bool) -> Status:

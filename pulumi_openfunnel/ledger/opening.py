@@ -25,7 +25,6 @@ def ledger_at(place: Place, *, create: bool = True, patience: float = PATIENCE) 
         from .sqlite.owners import FlockOwners
 
         return Ledger(store_at(place, create=create, patience=patience), FlockOwners(place.path))
-    store = shared_store_at(
-        place, create=create, patience=patience
-    )  # where machines share a store, each renews a lease
+    # Where machines share a store, each renews a lease.
+    store = shared_store_at(place, create=create, patience=patience)
     return Ledger(store, Leases(store.hastier(min(_RENEWALS_PATIENCE, patience))))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from . import changes
-from .archive import together
+from .archive import Seen, together
 from .documents import Answer, State, User, answer_name
 from .listing import Row
 from .rules import Ledger
@@ -63,33 +63,19 @@ def rekey(ledger: Ledger, new: Seal, at_hand: Sequence[Seal]) -> Rekeyed:
     )
 
 
-def reassign(ledger: Ledger, old: str, new: str, seal: Seal, at_hand: Sequence[Seal]) -> dict[str, Outcome]:
-    """Users of one end user's address become those of another one of the same end user; their keys stay.
+def reassign(ledger: Ledger, user: User, email: str, seal: Seal, at_hand: Sequence[Seal]) -> Outcome:
+    """A user becomes that of another address of the same end user; its keys stay. It is not changed where it cannot wholly be.
 
     Args:
-        ledger: whose users.
-        old: the address before, normalized.
-        new: the one from now on.
-        seal: what to seal their answers under.
+        ledger: whose user.
+        user: the user.
+        email: the address from now on, normalized.
+        seal: what to seal its answers under.
         at_hand: what they may be sealed under now, ``seal`` among them.
-
-    Returns:
-        What came of each user with the old address, by internal email; none of those is changed that cannot wholly be.
     """
-    ledger.begun()
-    return {
-        user.internal_email: reassign_user(ledger, user, new, seal, at_hand)
-        for users in _users(ledger)
-        for user in users
-        if user.binds and user.email == old
-    }
-
-
-def reassign_user(ledger: Ledger, user: User, email: str, seal: Seal, at_hand: Sequence[Seal]) -> Outcome:
-    """One user becomes that of another address of the same end user; its keys stay. See :func:`reassign`."""
     if ledger.at_it(user) is not None:
         return Outcome.BUSY
-    found = _answers(ledger, user)
+    found = _by_id(user, ledger.archive.read_many(Answer, _names(user)))
     copies = _copies(ledger, user, found, seal, at_hand, email)
     needed = [one for one in user.usable if one.answer in found]
     if any(one.answer not in copies for one in needed):
@@ -127,11 +113,8 @@ def _fate(ledger: Ledger, row: Row, late: Collection[str], *, lose_keys: bool) -
 
 
 def _rekeyed(ledger: Ledger, user: User, new: Seal, at_hand: Sequence[Seal]) -> Rekeyed:
-    found, problems = ledger.archive.read_sound(Answer, [answer_name(one.answer) for one in user.attempts])
-    answers = {
-        one.answer: found[answer_name(one.answer)].document for one in user.attempts if answer_name(one.answer) in found
-    }
-    old = {id: answer for id, answer in answers.items() if answer.key_id != new.key_id}
+    found, problems = ledger.archive.read_sound(Answer, _names(user))
+    old = {id: answer for id, answer in _by_id(user, found).items() if answer.key_id != new.key_id}
     if old and ledger.at_it(user) is not None:
         return Rekeyed(0, 0, 1, tuple(problems))
     copies = _copies(ledger, user, old, new, at_hand)
@@ -139,15 +122,13 @@ def _rekeyed(ledger: Ledger, user: User, new: Seal, at_hand: Sequence[Seal]) -> 
     return Rekeyed(len(copies), len(old) - len(copies), 0, tuple(problems))
 
 
-def _users(ledger: Ledger) -> Iterator[list[User]]:
-    """All users' documents, some at a time."""
-    for names in ledger.archive.chunks("users/"):
-        yield list(ledger.users(names).values())
+def _names(user: User) -> list[str]:
+    """The names of a user's answers."""
+    return [answer_name(one.answer) for one in user.attempts]
 
 
-def _answers(ledger: Ledger, user: User) -> dict[str, Answer]:
-    """A user's answers, by their ids."""
-    found = ledger.archive.read_many(Answer, [answer_name(one.answer) for one in user.attempts])
+def _by_id(user: User, found: Mapping[str, Seen[Answer]]) -> dict[str, Answer]:
+    """A user's answers that were found, by their ids."""
     ids = {answer_name(one.answer): one.answer for one in user.attempts}
     return {ids[name]: seen.document for name, seen in found.items()}
 

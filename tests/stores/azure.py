@@ -8,15 +8,14 @@ import hashlib
 import hmac
 import http.client
 import uuid
-from pathlib import Path
 
-from harness.servers.programs import program, start, stop
+from harness.servers.programs import Server, program
 
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="  # the emulator's own, documented
 
 
-class AzureServer:
+class AzureServer(Server):
     """Azurite on a loopback port.
 
     Args:
@@ -25,14 +24,6 @@ class AzureServer:
     Attributes:
         port: where it listens; the same after a restart.
     """
-
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        self._running = start(self._command, home / "log")
-
-    @property
-    def port(self) -> int:
-        return self._running.port
 
     def url(self, container: str, *, port: int | None = None) -> str:
         where = f"storage_account={ACCOUNT}&domain=127.0.0.1:{port or self.port}&protocol=http"
@@ -58,15 +49,6 @@ class AzureServer:
         connection.close()
         assert reply.status == 201, said
         return name
-
-    def stop(self) -> None:
-        stop(self._running.process)
-
-    def start(self) -> None:
-        """Start it again, at the same port."""
-        self._running = start(self._command, self._home / "log", port=self.port)
-
-    close = stop
 
     def _command(self, port: int) -> list[str]:
         place = ["--location", str(self._home), "--blobHost", "127.0.0.1", "--blobPort", str(port)]

@@ -14,6 +14,7 @@ from pulumi_openfunnel.ledger.memory import Call, MemoryOwners, MemoryStore
 from pulumi_openfunnel.ledger.rules import Ledger
 from pulumi_openfunnel.ledger.sealing import Seal
 from pulumi_openfunnel.ledger.turns import Asked, Holds, Kept
+from pulumi_openfunnel.ledger.upkeep import Outcome, reassign
 
 from ..servers import INTERNAL_EMAIL, ORCHESTRATOR, PROVISIONER_KEY, USER_KEY
 
@@ -126,3 +127,14 @@ def key_of(kept: Kept, seal: Seal = SEAL) -> str:
     opened = seal.open(kept.answer.sealed, kept.identity.bound)
     assert opened is not None
     return str(json.loads(opened)["api_key"])
+
+
+def reassigned(ledger: Ledger, old: str, new: str, seal: Seal, at_hand: Sequence[Seal]) -> dict[str, Outcome]:
+    """Reassign every user of an address, as ``ledger reassign`` does; what came of each, by internal email."""
+    ledger.begun()
+    users = [user for names in ledger.archive.chunks("users/") for user in ledger.users(names).values()]
+    return {
+        user.internal_email: reassign(ledger, user, new, seal, at_hand)
+        for user in users
+        if user.binds and user.email == old
+    }

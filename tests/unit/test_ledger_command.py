@@ -16,12 +16,11 @@ from pulumi_openfunnel.ledger.documents import Identity, answer_name
 from pulumi_openfunnel.ledger.moving import copy
 from pulumi_openfunnel.ledger.rules import Ledger
 from pulumi_openfunnel.ledger.sealing import Seal
-from pulumi_openfunnel.ledger.upkeep import reassign
 from pulumi_openfunnel.places import FilePlace
 
 from ..ledger_command import WITH_KEY, at, document, named, refused, rows, run
 from ..servers import PROVISIONER_KEY, USER_KEY
-from .rules import ALICE, ALSO_ALICE, BOB, OTHER_KEY, SEAL, Machine, answered, asked, body, issued
+from .rules import ALICE, ALSO_ALICE, BOB, OTHER_KEY, SEAL, Machine, answered, asked, body, issued, reassigned
 
 NEW_KEY = "of_provisioner_rotated"
 
@@ -80,7 +79,7 @@ def _stray(ledger: Ledger, who: Identity) -> None:
     """Its run lapsed, and the answer came after the user was reassigned; then it died."""
     mine = asked(ledger, who)
     ledger.let_go(mine)
-    reassign(ledger, who.email, "al@al.com", SEAL, [SEAL])
+    reassigned(ledger, who.email, "al@al.com", SEAL, [SEAL])
     ledger.answered(mine, body(_key(who), who), SEAL)
 
 

@@ -14,9 +14,9 @@ from pulumi_openfunnel.ledger.documents import Claim, Identity, User, key_name
 from pulumi_openfunnel.ledger.rules import Ledger
 from pulumi_openfunnel.ledger.sealing import Seal
 from pulumi_openfunnel.ledger.turns import Asked, Busy, Holds, Taken, opened
-from pulumi_openfunnel.ledger.upkeep import Outcome, forget, reassign, rekey
+from pulumi_openfunnel.ledger.upkeep import Outcome, forget, rekey
 
-from .rules import ALICE, Machine, body, key_of
+from .rules import ALICE, Machine, body, key_of, reassigned
 
 _BASES = st.sampled_from([ALICE.base_url, "https://other.openfunnel.dev"])
 _USERS = st.sampled_from(["alice@orchestrator.com", "bob@orchestrator.com"])
@@ -134,7 +134,7 @@ class Rules(RuleBasedStateMachine):
     def reassign(self, old: str, new: str) -> None:
         """An end user has another address from now on."""
         ledger = self.machine.process()
-        done = reassign(ledger, old, new, self.seals[-1], self.seals[-1:])
+        done = reassigned(ledger, old, new, self.seals[-1], self.seals[-1:])
         assert set(done.values()) <= {Outcome.DONE}
         for known in self.owned.values():
             if known.email == old:

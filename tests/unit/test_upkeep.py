@@ -15,7 +15,7 @@ from pulumi_openfunnel.ledger.memory import Call
 from pulumi_openfunnel.ledger.moving import copy
 from pulumi_openfunnel.ledger.rules import Ledger
 from pulumi_openfunnel.ledger.turns import Taken
-from pulumi_openfunnel.ledger.upkeep import Outcome, Rekeyed, forget, reassign, rekey
+from pulumi_openfunnel.ledger.upkeep import Outcome, Rekeyed, forget, rekey
 
 from ..servers import USER_KEY
 from .rules import (
@@ -32,6 +32,7 @@ from .rules import (
     held,
     issued,
     key_of,
+    reassigned,
 )
 
 
@@ -136,7 +137,7 @@ class TestReassigning:
         """The next create for the new address finds the key, and the old address is another end user's."""
         issued(ledger)
         issued(ledger, BOB, OTHER_KEY)
-        done = reassign(machine.process(), ALICE.email, ALSO_ALICE.email, SEAL, [SEAL])
+        done = reassigned(machine.process(), ALICE.email, ALSO_ALICE.email, SEAL, [SEAL])
         assert done == {ALICE.internal_email: Outcome.DONE}
         later = machine.process()
         (kept,) = held(later, ALSO_ALICE)
@@ -149,14 +150,14 @@ class TestReassigning:
         """Where an answer does not open, nothing changes."""
         issued(ledger)
         before = dict(machine.store.documents)
-        done = reassign(machine.process(), ALICE.email, ALSO_ALICE.email, NEW_SEAL, [NEW_SEAL])
+        done = reassigned(machine.process(), ALICE.email, ALSO_ALICE.email, NEW_SEAL, [NEW_SEAL])
         assert done == {ALICE.internal_email: Outcome.SEALED}
         assert machine.store.documents == before
 
     def test_it_is_refused_while_a_run_asks(self, machine: Machine, ledger: Ledger) -> None:
         """An attempt that is open in a living run keeps its address."""
         asked(ledger)
-        done = reassign(machine.process(), ALICE.email, ALSO_ALICE.email, SEAL, [SEAL])
+        done = reassigned(machine.process(), ALICE.email, ALSO_ALICE.email, SEAL, [SEAL])
         assert done == {ALICE.internal_email: Outcome.BUSY}
         assert machine.user().email == ALICE.email
 
@@ -164,7 +165,7 @@ class TestReassigning:
         """A run that lapsed and gets its answer after all is refused; the answer has its place, and is not used."""
         mine = asked(ledger)
         machine.living.discard(mine.run)
-        reassign(machine.process(), ALICE.email, ALSO_ALICE.email, SEAL, [SEAL])
+        reassigned(machine.process(), ALICE.email, ALSO_ALICE.email, SEAL, [SEAL])
         ledger.answered(mine, body(), SEAL)
         assert isinstance(ledger.claim(mine, USER_KEY), Taken)
         asked(machine.process(), ALSO_ALICE)
@@ -304,7 +305,7 @@ def test_upkeep_of_a_ledger_that_moved_is_refused(machine: Machine, ledger: Ledg
     copy(machine.process(), Machine().process())
     actions: list[Callable[[Ledger], object]] = [
         lambda moved: rekey(moved, NEW_SEAL, [SEAL]),
-        lambda moved: reassign(moved, ALICE.email, ALSO_ALICE.email, SEAL, [SEAL]),
+        lambda moved: reassigned(moved, ALICE.email, ALSO_ALICE.email, SEAL, [SEAL]),
         lambda moved: forget(moved, machine.rows(), lose_keys=True),
         lambda moved: moved.adopt(BOB, OTHER_KEY, body(OTHER_KEY, BOB), SEAL),
         lambda moved: moved.adopt(BOB, OTHER_KEY, body(OTHER_KEY, BOB), None),
