@@ -30,7 +30,7 @@ def _run(args: argparse.Namespace) -> int:
     from . import checkups
 
     surroundings = look_around(os.environ, args.stack)
-    findings = list(checkups.all_of(surroundings))
+    findings = list(dict.fromkeys(checkups.all_of(surroundings)))  # two orchestrators may meet the same
     if args.json:
         terminal.show(json.dumps(_document(surroundings, findings), indent=2).splitlines())
     else:
