@@ -21,7 +21,8 @@ READER, SECRET = "AKIATESTOFREADER", "secret/of+the/reader"
 
 def _sees(well: Doctor, api: str, ledger: object, **environment: object) -> Seen:
     well.cli(config=provisioner(baseUrl=api, ledger=str(ledger)))
-    return well.sees(**environment)
+    well.setenv(**environment)
+    return well.sees()
 
 
 def test_a_ledger_in_use(well: Doctor, path: Path) -> None:
@@ -95,12 +96,23 @@ def test_a_ledger_that_was_copied_away(well: Doctor, path: Path, tmp_path: Path)
     assert f"ledger: The ledger {path} was moved to {tmp_path / 'moved.db'}" in well.sees().to_mend()
 
 
+NOBODY = """
+import pwd
+
+def getpwuid(_uid):
+    raise KeyError("uid not found")
+
+pwd.getpwuid = getpwuid
+"""
+"""A machine that does not know its user, as in a container with a user id of its own."""
+
+
 def test_no_home(well: Doctor, api: str, tmp_path: Path) -> None:
-    """Where there is no home directory, the ledger's place must be named; HOME may be missing where it is."""
-    assert well.sees(HOME=None).status == 0
-    config = provisioner(baseUrl=api)
-    well.cli(config=config)
-    seen = well.sees(HOME="nowhere", cwd=tmp_path)
+    """Where there is no home directory, the ledger's place must be named; else nothing is amiss."""
+    (tmp_path / "sitecustomize.py").write_text(NOBODY)
+    assert well.sees(HOME=None, PYTHONPATH=tmp_path).status == 0
+    well.cli(config=provisioner(baseUrl=api))
+    seen = well.sees()
     assert seen.to_mend().startswith(
         "openfunnel:ledger: openfunnel:ledger is not set, and this user has no home directory. "
     )
