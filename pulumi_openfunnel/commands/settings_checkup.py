@@ -62,12 +62,9 @@ def read_all(surroundings: Surroundings) -> Reading:
     """Read the settings, and do not stop at the first that is wrong."""
     sealed = {_VARIABLES.get(setting) for setting in surroundings.sealed}
     environ = {name: value for name, value in surroundings.environ.items() if name not in sealed}
-    unread = frozenset(
-        setting
-        for setting, variable in _VARIABLES.items()
-        if setting in surroundings.sealed
-        or (surroundings.config_problem is not None and not environ.get(variable, "").strip())
-    )
+    unread = surroundings.sealed
+    if surroundings.config_problem is not None:
+        unread |= {setting for setting, variable in _VARIABLES.items() if not environ.get(variable, "").strip()}
     found, problems = _default(surroundings, environ, unread)
     others, others_problems = _others(surroundings, environ, {problem.setting for problem in problems})
     if (others or others_problems) and not _names_default(surroundings, environ):

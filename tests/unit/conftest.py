@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ..doctor_command import Doctor, provisioner
 from .provisions import Callers, Clock, Console
 
 
@@ -46,3 +47,16 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def path(tmp_path: Path) -> Path:
     """Where a ledger may lie."""
     return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def doctor(tmp_path: Path) -> Doctor:
+    """The ``doctor`` command, on a machine of its own."""
+    return Doctor(tmp_path)
+
+
+@pytest.fixture
+def well(doctor: Doctor, api: str, path: Path) -> Doctor:
+    """One that finds nothing wrong."""
+    doctor.cli(config=provisioner(baseUrl=api, ledger=str(path)))
+    return doctor
