@@ -61,7 +61,7 @@ class Departures(Keys):
             self.begun()
         for user, attempt in held:
             # Another orchestrator's key at hand does not take the place of the one that the copy is sealed under.
-            ours = identity is not None and identity.name == user.name
+            ours = identity is not None and identity.is_of_domain
             self._go(user, attempt, leaving, seals if ours else ())
         if held or identity is None or not seals:
             return bool(held)

@@ -64,6 +64,11 @@ class Identity:
         """The name of its ``users/`` document."""
         return user_name(self.base_url, self.internal_email)
 
+    @property
+    def is_of_domain(self) -> bool:
+        """Whether the user is at the orchestrator's domain; one from before the settings named another is not."""
+        return self.internal_email.rpartition("@")[2] == self.user_id.rpartition("@")[2]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
