@@ -13,6 +13,7 @@ from harness import Project
 from pulumi_openfunnel.simulator import Accounts
 
 from .places import Place
+from .runner import Runner
 from .workflows import ROOT
 
 PASSPHRASE = secrets.token_urlsafe(24)
@@ -73,3 +74,14 @@ def program_in(directory: Path) -> None:
 def keys_of(accounts: Accounts) -> set[str]:
     """The keys that an OpenFunnel gave away."""
     return {user.api_key for user in accounts.users}
+
+
+def shows_no_secret(runner: Runner, accounts: Accounts) -> bool:
+    """Whether nothing that a job printed or left holds a key."""
+    keys = [*SECRETS, *(user.api_key for user in accounts.users)]
+    return not [key for key in keys if key in runner.said or runner.files_with(key)]
+
+
+def port_of(api: str) -> int:
+    """Where an OpenFunnel was, for it to be there again: at another address it would be another one."""
+    return int(api.rpartition(":")[2])

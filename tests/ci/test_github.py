@@ -11,7 +11,17 @@ import pytest
 from harness import wait_until
 from pulumi_openfunnel.simulator import Accounts, Existing, Fault, Faults, serve
 
-from .owner import CUSTOMERS, LEDGER_KEY, PASSPHRASE, PROVISIONER_KEY, SECRETS, NewOwner, Owner, keys_of
+from .owner import (
+    CUSTOMERS,
+    LEDGER_KEY,
+    PASSPHRASE,
+    PROVISIONER_KEY,
+    NewOwner,
+    Owner,
+    keys_of,
+    port_of,
+    shows_no_secret,
+)
 from .places import Bucket, Place
 from .runner import Runner
 from .workflows import github
@@ -61,12 +71,6 @@ def new_runner(tmp_path: Path, environment: Path) -> NewRunner:
         return runner
 
     return make
-
-
-def shows_no_secret(runner: Runner, accounts: Accounts) -> bool:
-    """Whether nothing that a job printed or left holds a key."""
-    keys = [*SECRETS, *(user.api_key for user in accounts.users)]
-    return not [key for key in keys if key in runner.said or runner.files_with(key)]
 
 
 def test_a_pull_request_shows_what_it_would_do(
@@ -131,7 +135,7 @@ def test_a_cancelled_update_ends_in_order(
     assert 0 < bucket.answers() == len(accounts.record.entries) < MANY
     cancelled.run("What to do next")
     assert "Run this workflow again" in (cancelled.root / "summary.md").read_text()
-    with serve(accounts) as api:
+    with serve(accounts, port_of(api)) as api:
         new_runner("up", owner, bucket, api).run("Up")
     assert len(accounts.record.entries) == MANY
     assert set(owner.keys().values()) == keys_of(accounts)
@@ -158,7 +162,7 @@ def test_a_runner_is_thrown_away(
         assert shows_no_secret(lost, accounts)
         lost.throw_away(running)
     unanswered = holds(accounts)
-    with serve(accounts) as api:
+    with serve(accounts, port_of(api)) as api:
         after = new_runner("up", owner, bucket, api)
         after.run("Unlock")
         after.run("Up")
