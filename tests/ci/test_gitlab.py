@@ -1,0 +1,90 @@
+"""GitLab's pipeline, its scripts run as a runner runs them; state and ledger in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness import wait_until
+from pulumi_openfunnel.simulator import Accounts, Fault, Faults, serve
+
+from .owner import (
+    CUSTOMERS,
+    LEDGER_KEY,
+    PASSPHRASE,
+    PROVISIONER_KEY,
+    NewOwner,
+    Owner,
+    keys_of,
+    port_of,
+    shows_no_secret,
+)
+from .places import Database
+from .runner import Runner
+from .workflows import gitlab
+
+MANY = 240  # customers, of whom some are still to be asked for when a signal comes, on a busy machine, too
+COMES = 120.0  # seconds within which what is waited for comes, on a busy machine
+
+PREVIEW = {"PULUMI_CONFIG_PASSPHRASE": PASSPHRASE}
+UP = {**PREVIEW, "OPENFUNNEL_API_KEY": PROVISIONER_KEY, "OPENFUNNEL_LEDGER_KEY": LEDGER_KEY}
+
+NewRunner = Callable[..., Runner]
+
+
+@pytest.fixture
+def new_runner(tmp_path: Path, environment: Path, index: dict[str, str]) -> NewRunner:
+    """Makes a runner for a job of the pipeline, which found everything installed, unless it is the preview."""
+    made: list[Runner] = []
+
+    def make(job: str, owner: Owner, place: Database, api: str) -> Runner:
+        root = tmp_path / f"runner-{len(made)}"
+        predefined = {"CI_PROJECT_DIR": str(root / "workspace"), "CI_JOB_ID": "7", "AWS_TOKEN": "a.web.token"}
+        installs = job == "preview"
+        secrets, spared = (PREVIEW, []) if installs else (UP, ["pulumi install"])
+        found = gitlab(job, place.names, predefined | secrets, *spared)
+        runner = Runner(root, owner.program, found, {**index, "OPENFUNNEL_BASE_URL": api, "GITLAB_CI": "true"})
+        if not installs:
+            runner.with_installed(environment)
+        made.append(runner)
+        return runner
+
+    return make
+
+
+def test_a_merge_request_shows_what_it_would_do(
+    database: Database, new_owner: NewOwner, new_runner: NewRunner, accounts: Accounts, api: str
+) -> None:
+    """In a file that becomes the artifact; nothing of OpenFunnel's is known to the job, and nobody is asked for."""
+    runner = new_runner("preview", new_owner(database), database, api)
+    runner.ended(runner.start_piped("script"))
+    assert f"customers: +{CUSTOMERS} (" in (runner.workspace / "preview.txt").read_text()
+    assert (runner.workspace / ".aws-token").stat().st_mode & 0o077 == 0
+    assert accounts.record.entries == []
+    assert shows_no_secret(runner, accounts)
+
+
+def test_a_cancelled_update_ends_in_order(
+    database: Database, new_owner: NewOwner, new_runner: NewRunner, accounts: Accounts
+) -> None:
+    """Requests on their way come to their end, no other is started, and the next job asks for the others alone."""
+    owner = new_owner(database)
+    owner.declare(MANY)
+    with serve(accounts, faults=Faults(dict.fromkeys(range(1, MANY), Fault.HOLD), hold=2.0)) as api:
+        cancelled = new_runner("up", owner, database, api)
+        running = cancelled.start_piped("script")
+        assert wait_until(lambda: accounts.record.entries, COMES)
+        cancelled.cancel_as_gitlab(running, COMES)
+        assert cancelled.ended(running, check=False).status != 0
+    assert 0 < database.answers() == len(accounts.record.entries) < MANY
+    cancelled.ended(cancelled.start_piped("after_script", CI_JOB_STATUS="canceled"))
+    assert "Retry this job" in cancelled.said
+    with serve(accounts, port_of(api)) as api:
+        retried = new_runner("up", owner, database, api)
+        retried.ended(retried.start_piped("script", UNLOCK="true"))
+    assert len(accounts.record.entries) == MANY
+    assert set(owner.keys().values()) == keys_of(accounts)
+    assert shows_no_secret(cancelled, accounts)
+    assert shows_no_secret(retried, accounts)
