@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness import Project
-from pulumi_openfunnel.simulator import Accounts
+from pulumi_openfunnel.simulator import Accounts, Fault
 
 from .places import Place
 from .runner import Runner
@@ -85,3 +85,8 @@ def shows_no_secret(runner: Runner, accounts: Accounts) -> bool:
 def port_of(api: str) -> int:
     """Where an OpenFunnel was, for it to be there again: at another address it would be another one."""
     return int(api.rpartition(":")[2])
+
+
+def holds(accounts: Accounts) -> set[str | None]:
+    """The addresses of the requests whose answers are held back."""
+    return {entry.email for entry in accounts.record.entries if entry.fault is Fault.HOLD}

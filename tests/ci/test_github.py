@@ -18,6 +18,7 @@ from .owner import (
     PROVISIONER_KEY,
     NewOwner,
     Owner,
+    holds,
     keys_of,
     port_of,
     shows_no_secret,
@@ -173,8 +174,3 @@ def test_a_runner_is_thrown_away(
     assert set(owner.keys().values()) == keys_of(accounts)
     assert shows_no_secret(beside, accounts)
     assert shows_no_secret(after, accounts)
-
-
-def holds(accounts: Accounts) -> set[str | None]:
-    """The addresses of the requests whose answers are held back."""
-    return {entry.email for entry in accounts.record.entries if entry.fault is Fault.HOLD}
