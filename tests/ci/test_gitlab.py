@@ -36,19 +36,16 @@ NewRunner = Callable[..., Runner]
 
 
 @pytest.fixture
-def new_runner(tmp_path: Path, environment: Path, index: dict[str, str]) -> NewRunner:
-    """Makes a runner for a job of the pipeline, which found everything installed, unless it is the preview."""
+def new_runner(tmp_path: Path, environment: Path) -> NewRunner:
+    """Makes a runner for a job of the pipeline: ``pulumi install`` is spared, because the step "Install" of GitHub's ran it."""
     made: list[Runner] = []
 
     def make(job: str, owner: Owner, place: Database, api: str) -> Runner:
         root = tmp_path / f"runner-{len(made)}"
         predefined = {"CI_PROJECT_DIR": str(root / "workspace"), "CI_JOB_ID": "7", "AWS_TOKEN": "a.web.token"}
-        installs = job == "preview"
-        secrets, spared = (PREVIEW, []) if installs else (UP, ["pulumi install"])
-        found = gitlab(job, place.names, predefined | secrets, *spared)
-        runner = Runner(root, owner.program, found, {**index, "OPENFUNNEL_BASE_URL": api, "GITLAB_CI": "true"})
-        if not installs:
-            runner.with_installed(environment)
+        found = gitlab(job, place.names, predefined | (PREVIEW if job == "preview" else UP), "pulumi install")
+        runner = Runner(root, owner.program, found, {"OPENFUNNEL_BASE_URL": api, "GITLAB_CI": "true"})
+        runner.with_installed(environment)
         made.append(runner)
         return runner
 
