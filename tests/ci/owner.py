@@ -10,9 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness import Project
-from pulumi_openfunnel.simulator import Accounts
+from pulumi_openfunnel.simulator import Accounts, Fault
 
 from .places import Place
+from .runner import Runner
 from .workflows import ROOT
 
 PASSPHRASE = secrets.token_urlsafe(24)
@@ -73,3 +74,24 @@ def program_in(directory: Path) -> None:
 def keys_of(accounts: Accounts) -> set[str]:
     """The keys that an OpenFunnel gave away."""
     return {user.api_key for user in accounts.users}
+
+
+def shows_no_secret(runner: Runner, accounts: Accounts) -> bool:
+    """Whether nothing that a job printed or left holds a key."""
+    keys = [*SECRETS, *(user.api_key for user in accounts.users)]
+    return not [key for key in keys if key in runner.said or runner.files_with(key)]
+
+
+def port_of(api: str) -> int:
+    """Where an OpenFunnel was, for it to be there again: at another address it would be another one."""
+    return int(api.rpartition(":")[2])
+
+
+def holds(accounts: Accounts) -> set[str | None]:
+    """The addresses of the requests whose answers are held back."""
+    return {entry.email for entry in accounts.record.entries if entry.fault is Fault.HOLD}
+
+
+def answered(accounts: Accounts) -> int:
+    """How many requests' answers were not held back; no more come once one is, because the rest are held back, too."""
+    return sum(entry.fault is not Fault.HOLD for entry in accounts.record.entries)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness import wait_until
-from pulumi_openfunnel.simulator import Accounts, Fault, Faults, serve
+from pulumi_openfunnel.simulator import Accounts, Existing, Fault, Faults, serve
 
-from .owner import CUSTOMERS, LEDGER_KEY, PASSPHRASE, PROVISIONER_KEY, SECRETS, NewOwner, Owner, keys_of
+from .owner import (
+    CUSTOMERS,
+    LEDGER_KEY,
+    PASSPHRASE,
+    PROVISIONER_KEY,
+    NewOwner,
+    Owner,
+    answered,
+    holds,
+    keys_of,
+    port_of,
+    shows_no_secret,
+)
 from .places import Bucket, Place
 from .runner import Runner
 from .workflows import github
@@ -60,12 +73,6 @@ def new_runner(tmp_path: Path, environment: Path) -> NewRunner:
         return runner
 
     return make
-
-
-def shows_no_secret(runner: Runner, accounts: Accounts) -> bool:
-    """Whether nothing that a job printed or left holds a key."""
-    keys = [*SECRETS, *(user.api_key for user in accounts.users)]
-    return not [key for key in keys if key in runner.said or runner.files_with(key)]
 
 
 def test_a_pull_request_shows_what_it_would_do(
@@ -130,13 +137,41 @@ def test_a_cancelled_update_ends_in_order(
     assert 0 < bucket.answers() == len(accounts.record.entries) < MANY
     cancelled.run("What to do next")
     assert "Run this workflow again" in (cancelled.root / "summary.md").read_text()
-    with serve(accounts) as api:
+    with serve(accounts, port_of(api)) as api:
         new_runner("up", owner, bucket, api).run("Up")
     assert len(accounts.record.entries) == MANY
     assert set(owner.keys().values()) == keys_of(accounts)
     assert shows_no_secret(cancelled, accounts)
 
 
-def holds(accounts: Accounts) -> set[str | None]:
-    """The addresses of the requests whose answers are held back."""
-    return {entry.email for entry in accounts.record.entries if entry.fault is Fault.HOLD}
+def test_a_runner_is_thrown_away(
+    bucket: Bucket, new_owner: NewOwner, new_runner: NewRunner, accounts: Accounts
+) -> None:
+    """A job beside it touches nothing; the one after it gets every key, and asks again for those alone that had no answer."""
+    accounts.existing = Existing.SAME_KEY
+    owner = new_owner(bucket)
+    held = dict.fromkeys(range(CUSTOMERS // 2, MANY), Fault.HOLD)
+    with serve(accounts, faults=Faults(held, hold=COMES)) as api:
+        lost, beside = (new_runner("up", owner, bucket, api) for _ in range(2))
+        running = lost.start("Up")
+        assert wait_until(lambda: holds(accounts) and bucket.answers() == answered(accounts), COMES)
+        done = beside.run("Up", check=False)
+        assert "the stack is currently locked" in done.output
+        beside.run("What to do next")
+        assert '"Unlock the stack first"' in beside.said
+        assert "Another run" in beside.said
+        assert not running.over
+        assert shows_no_secret(lost, accounts)
+        lost.throw_away(running)
+    unanswered = holds(accounts)
+    with serve(accounts, port_of(api)) as api:
+        after = new_runner("up", owner, bucket, api)
+        after.run("Unlock")
+        after.run("Up")
+    asked = Counter(entry.email for entry in accounts.record.entries)
+    assert len(asked) == CUSTOMERS
+    assert {email for email, times in asked.items() if times > 1} == unanswered
+    assert max(asked.values()) == 2
+    assert set(owner.keys().values()) == keys_of(accounts)
+    assert shows_no_secret(beside, accounts)
+    assert shows_no_secret(after, accounts)

@@ -72,13 +72,14 @@ def github(name: str, names: Mapping[str, str], context: Mapping[str, str], *onl
     return Job(roles[0].rpartition("/")[2], _given(workflow, context) | _given(job, context), steps)
 
 
-def gitlab(name: str, names: Mapping[str, str], variables: Mapping[str, str]) -> Job:
+def gitlab(name: str, names: Mapping[str, str], variables: Mapping[str, str], *spared: str) -> Job:
     """A job of GitLab's pipeline.
 
     Args:
         name: the job's.
         names: what is put in place of what the file has in capitals.
         variables: those of the project that the job's environment may see, and predefined ones.
+        spared: lines whose work somebody else did.
     """
     pipeline = _read(GITLAB, names)
     job = pipeline[name]
@@ -87,6 +88,8 @@ def gitlab(name: str, names: Mapping[str, str], variables: Mapping[str, str]) ->
     env = {key: value["value"] if isinstance(value, dict) else value for key, value in given.items()} | dict(variables)
     env = {key: re.sub(r"\$(\w+)", lambda found: env[found[1]], value) for key, value in env.items()}
     lines = [*base["before_script"], *job["script"]]
+    for line in spared:
+        lines.remove(line)
     steps = [Step("script", "\n".join(lines), {})]
     if "after_script" in job:
         steps.append(Step("after_script", "\n".join(job["after_script"]), {}))
