@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from pulumi_openfunnel.simulator import Account, Accounts, serve
 from .provider_process import Start, starter
 from .servers import ORCHESTRATOR, PROVISIONER_KEY, ScriptedServer
 from .wheels import build, made_once, variables
+
+# Whoever starts the tests in the background lets them ignore Ctrl-C, and so would every program that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness import clean_environment
 
+from . import forks
 from .servers import ORCHESTRATOR, PROVISIONER_KEY, USER_KEY
 
 COMMAND = [sys.executable, "-m", "pulumi_openfunnel", "doctor"]
@@ -117,12 +118,9 @@ def provisioner(**settings: str) -> dict[str, Any]:
 
 def seen(environment: dict[str, str], *args: str, cwd: Path | None = None) -> Seen:
     """What the command tells in this environment, looked at for keys and tracebacks."""
-    text, document = (
-        subprocess.run(
-            [*COMMAND, *args, *form], env=environment, cwd=cwd, capture_output=True, text=True, check=False, timeout=120
-        )
-        for form in ((), ("--json",))
-    )
+    with ThreadPoolExecutor() as pool:
+        forms = ["doctor", *args], ["doctor", *args, "--json"]
+        text, document = pool.map(lambda form: forks.run(form, environment, cwd=cwd), forms)
     for secret in SECRETS:
         assert secret not in text.stdout + text.stderr + document.stdout + document.stderr
     assert (text.stderr, document.stderr) == ("", "")

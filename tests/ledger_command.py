@@ -19,6 +19,7 @@ from pulumi_openfunnel.ledger.sealing import Seal
 from pulumi_openfunnel.ledger.turns import opened
 from pulumi_openfunnel.ledger_urls import parse
 
+from . import forks
 from .servers import ORCHESTRATOR, PROVISIONER_KEY
 from .unit.rules import ALICE
 
@@ -28,14 +29,8 @@ WITH_KEY = {"OPENFUNNEL_API_KEY": PROVISIONER_KEY}
 
 def run(*args: object, stdin: str = "", **environment: Any) -> subprocess.CompletedProcess[str]:
     """The command's end; no traceback, whatever it is given."""
-    done = subprocess.run(
-        [*COMMAND, *map(str, args)],
-        env=clean_environment() | {name: str(value) for name, value in environment.items()},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    known = clean_environment() | {name: str(value) for name, value in environment.items()}
+    done = forks.run(["ledger", *map(str, args)], known, stdin=stdin)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 

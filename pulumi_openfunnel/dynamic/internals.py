@@ -5,8 +5,11 @@ Where one does not fit, errors are shown as tracebacks, or a cancel is not heard
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import select
+import signal
 import stat
 import sys
 import threading
@@ -35,7 +38,10 @@ def fit() -> bool:
     if getattr(main, "traceback", None) is traceback:
         main.traceback = _OneLineErrors()  # type: ignore[attr-defined]
     _hear_cancel(main)
-    return stdin_is_the_engines()
+    if not stdin_is_the_engines():
+        return False
+    _leave_sigterm_to_the_engine()
+    return True
 
 
 class _OneLineErrors:
@@ -133,6 +139,20 @@ def _own_pool() -> ThreadPoolExecutor | None:
         if isinstance(pool, ThreadPoolExecutor) and hasattr(pool, "_max_workers"):
             return pool
     return None
+
+
+def _leave_sigterm_to_the_engine() -> None:
+    """Do not end in the middle of a request when a job is cancelled by SIGTERM to each of its processes.
+
+    The engine gets one, too, and cancels in order, or it is gone and hangs up. In Python a signal's disposition is the main
+    thread's to change, and that one waits for ever; for the C library it is the process's.
+    """
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.signal.argtypes, libc.signal.restype = (ctypes.c_int, ctypes.c_void_p), ctypes.c_void_p
+        libc.signal(signal.SIGTERM, int(signal.SIG_IGN))
 
 
 def stdin_is_the_engines() -> bool:

@@ -6,6 +6,7 @@ Each test fails when upstream changed one thing. Then the package goes on withou
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -86,6 +87,17 @@ def test_a_cancel_is_heard(fitted: Provider) -> None:
     assert "the operation was cancelled" in said(stopped.value), (
         "pulumi.dynamic's Cancel runs another body than the one it was given: Ctrl-C is not heard, and requests go on "
         "until the second one (dynamic/internals.py, _hear_cancel)"
+    )
+
+
+def test_a_sigterm_is_left_to_the_engine(fitted: Provider) -> None:
+    """SIGTERM has the disposition that the C library was told, because nothing in the process handles it."""
+    fitted.process.terminate()
+    with pytest.raises(subprocess.TimeoutExpired):
+        fitted.process.wait(1)
+    assert fitted.check(ALICE)[1] == [], (
+        "pulumi.dynamic's main module handles SIGTERM itself: see whether a verb that runs is finished then, and whether "
+        "ours has to do anything any more (dynamic/internals.py, _leave_sigterm_to_the_engine)"
     )
 
 

@@ -28,6 +28,7 @@ from .places import Database
 from .runner import Runner
 from .workflows import gitlab
 
+MANY = 600  # customers, of whom some are still to be asked for when the signals have come, on a busy machine, too
 COMES = 120.0  # seconds within which what is waited for comes, on a busy machine
 
 PREVIEW = {"PULUMI_CONFIG_PASSPHRASE": PASSPHRASE}
@@ -63,6 +64,28 @@ def test_a_merge_request_shows_what_it_would_do(
     assert (runner.workspace / ".aws-token").stat().st_mode & 0o077 == 0
     assert accounts.record.entries == []
     assert shows_no_secret(runner, accounts)
+
+
+def test_a_cancelled_update_ends_in_order(
+    database: Database, new_owner: NewOwner, new_runner: NewRunner, accounts: Accounts
+) -> None:
+    """Requests on their way come to their end, although each process is told to end; the retried job asks for the others alone."""
+    owner = new_owner(database)
+    owner.declare(MANY)
+    with serve(accounts, faults=Faults(dict.fromkeys(range(1, MANY), Fault.HOLD), hold=2.0)) as api:
+        cancelled = new_runner("up", owner, database, api)
+        running = cancelled.start_piped("script")
+        assert wait_until(lambda: accounts.record.entries, COMES)
+        cancelled.cancel_as_gitlab(running, 6.0)  # seconds, as GitLab has it
+        assert cancelled.ended(running, check=False).status != 0
+    assert 0 < database.answers() == len(accounts.record.entries) < MANY
+    with serve(accounts, port_of(api)) as api:
+        retried = new_runner("up", owner, database, api)
+        retried.ended(retried.start_piped("script", UNLOCK="true"))
+    assert len(accounts.record.entries) == MANY
+    assert set(owner.keys().values()) == keys_of(accounts)
+    assert shows_no_secret(cancelled, accounts)
+    assert shows_no_secret(retried, accounts)
 
 
 def test_a_cancelled_update_is_made_up_for(

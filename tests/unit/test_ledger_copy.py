@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -123,7 +124,7 @@ def test_it_waits_for_runs(here: Path, there: Path, busy: str) -> None:
 def test_a_password_is_never_shown(here: Path) -> None:
     """Whatever is wrong with a URL, and wherever it stands."""
     url = "postgres://user:pass-word@127.0.0.1:1/db"
-    for args in (
+    commands: list[list[object]] = [
         ["copy", here, url],
         ["copy", url, here],
         ["copy", here, f"{url}#x"],
@@ -134,8 +135,10 @@ def test_a_password_is_never_shown(here: Path) -> None:
         ["rekey", url],
         [f"--json={url}"],
         [f"--lodger={url}"],
-    ):
-        done = run(*args)
+    ]
+    with ThreadPoolExecutor() as pool:  # most of them wait for a server
+        ends = list(pool.map(lambda args: run(*args), commands))
+    for done in ends:
         assert done.returncode in (1, 2)
         assert "pass-word" not in done.stdout + done.stderr
     assert document("--ledger", here)["moved"] is None

@@ -80,6 +80,12 @@ class TestARelease:
         assert after != before
         assert key_of(held(machine.process())[0], NEW_SEAL) == USER_KEY
 
+    def test_another_orchestrators_key_seals_nothing_anew(self, machine: Machine, ledger: Ledger) -> None:
+        """The settings name another orchestrator by now: the copy still opens with the key of the one that it is of."""
+        issued(ledger)
+        assert ledger.release(leaving(), replace(ALICE, user_id="guy@other.com"), [NEW_SEAL])
+        assert key_of(held(machine.process())[0], SEAL) == USER_KEY
+
     @pytest.mark.parametrize("settings", [True, False], ids=["with settings", "without"])
     def test_a_key_of_the_state_alone_is_taken_in(self, machine: Machine, ledger: Ledger, settings: bool) -> None:
         """Where there is something to seal it under it is kept, and comes back; else that is told."""

@@ -108,6 +108,23 @@ def test_a_running_verb_is_finished_first(
     assert provider.process.wait(10) == 0
 
 
+def test_a_terminated_process_finishes_its_requests(
+    start: Start, slow: tuple[ScriptedServer, threading.Event, threading.Event]
+) -> None:
+    """SIGTERM, which a runner sends to every process of a job, is the engine's to act on; the answer arrives."""
+    server, come, go = slow
+    provider = start()
+    provider.configure(userId="guy@orchestrator.com", apiKey=PROVISIONER_KEY, baseUrl=server.base_url)
+    with ThreadPoolExecutor(1) as pool:
+        creating = pool.submit(provider.create, ALICE)
+        assert come.wait(10)
+        provider.process.terminate()
+        go.set()
+        assert creating.result(10)[1]["api_key"] == "of_alice_0123456789"
+    hang_up(provider)
+    assert provider.process.wait(10) == 0
+
+
 def test_a_message_that_no_engine_takes_is_printed(start: Start) -> None:
     """A warning is never lost: where the engine does not answer, it goes to standard error."""
     provider = start()
