@@ -10,11 +10,12 @@ FIRST_PATH := tests/unit/test_client.py tests/unit/test_transport.py tests/unit/
     tests/stores/test_contracts.py tests/e2e/test_examples.py::test_quickstart tests/e2e/test_examples.py::test_roster
 
 .DEFAULT_GOAL := help
-.PHONY: workflows help demo docs test check unit canaries newest links coverage dist picture pythons protocol crash faults bench sinks engine clean
+.PHONY: help demo docs test long check unit canaries newest links coverage dist picture pythons protocol crash faults bench sinks engine clean
 
 help:
 	@echo 'make demo   see a real "pulumi up" create an OpenFunnel user, against a local simulator'
-	@echo 'make test   everything that CI runs: the checks, and the unit, wire and end-to-end tests'
+	@echo 'make test   the checks, and the unit, wire and end-to-end tests; less than ten minutes'
+	@echo 'make long   the longer tests: a year of a roster, pages followed word by word, CI jobs that are cancelled'
 	@echo 'make check  lint, format, types, layers'
 	@echo 'make docs   the documentation, into docs/_build/html'
 	@echo 'make picture  the picture in the README, from a real pulumi up'
@@ -30,7 +31,6 @@ help:
 	@echo 'make faults a campaign of kills and faults through the real CLI; minutes (ARGS="--seed 7 --runs 40 --ledger s3")'
 	@echo 'make bench  the benchmarks; twenty minutes (ARGS=--quick, ARGS=--ledgers)'
 	@echo 'make sinks  examples/kubernetes with the real provider; a quarter of an hour the first time'
-	@echo 'make workflows  the steps of the workflow for GitHub Actions, as jobs of their own; minutes'
 	@echo 'make clean  remove .venv and what the tools left here'
 
 demo: $(VENV)/installed
@@ -39,7 +39,7 @@ demo: $(VENV)/installed
 test: check
 	@tools/strace/install
 	@tools/servers/install >/dev/null
-	$(WITH_ENGINE) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --ignore tests/ci/test_github.py
+	$(WITH_ENGINE) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not long"
 	$(WITH_ENGINE) $(BIN)/python -m tools.faults --short --runs 2
 
 check: $(VENV)/installed
@@ -55,9 +55,9 @@ check: $(VENV)/installed
 	    MYPYPATH="$$sdks" $(BIN)/mypy "$$(dirname "$$program")" || exit 1; done
 	$(BIN)/lint-imports
 
-workflows: $(VENV)/installed
+long: $(VENV)/installed
 	@tools/servers/install >/dev/null
-	$(WITH_ENGINE) $(BIN)/python -m pytest tests/ci
+	$(WITH_ENGINE) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long
 
 docs: $(VENV)/installed
 	$(BIN)/python -m sphinx -q -W --keep-going -b html -d docs/_build/doctrees docs docs/_build/html

@@ -55,6 +55,8 @@ esac
 echo "$*" >> "$(dirname "$0")/asked"
 """
 
+pytestmark = pytest.mark.long
+
 NewRunner = Callable[..., Runner]
 
 

@@ -34,6 +34,8 @@ COMES = 120.0  # seconds within which what is waited for comes, on a busy machin
 PREVIEW = {"PULUMI_CONFIG_PASSPHRASE": PASSPHRASE}
 UP = {**PREVIEW, "OPENFUNNEL_API_KEY": PROVISIONER_KEY, "OPENFUNNEL_LEDGER_KEY": LEDGER_KEY}
 
+pytestmark = pytest.mark.long
+
 NewRunner = Callable[..., Runner]
 
 

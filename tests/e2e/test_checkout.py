@@ -70,6 +70,7 @@ def test_the_readme_is_the_quickstart() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
+@pytest.mark.long
 def test_a_page_is_followed_word_by_word(
     page: str, checkout: Path, openfunnel: tuple[str, Accounts], tmp_path: Path
 ) -> None:
@@ -90,6 +91,7 @@ def test_a_page_is_followed_word_by_word(
         assert shown == project.grep(key) == []
 
 
+@pytest.mark.long
 def test_an_up_installs_by_itself(checkout: Path, openfunnel: tuple[str, Accounts], tmp_path: Path) -> None:
     """Without pulumi install, the first preview makes the environment that is missing; the next installs nothing."""
     base_url, accounts = openfunnel

@@ -114,6 +114,7 @@ openfunnel.ProvisionedUsers("team", emails={"c": "carol@c.com", "d": "dave@d.com
 """
 
 
+@pytest.mark.long
 def test_what_only_the_provider_sees_mixed_up_is_refused(project: Project, accounts: Accounts) -> None:
     """A prefix that a transform set for two, one key pasted for two: at preview, and by an update without one."""
     key = accounts.create("carol@orchestrator.com").api_key

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness import Project
 from pulumi_openfunnel.simulator import Accounts
 
@@ -42,6 +44,7 @@ def test_a_stack_s_settings(new_project: NewProject, api: str, accounts: Account
     assert empty.about("openfunnel:userId")[0].startswith("mend openfunnel:userId is not set. Run: pulumi config set")
 
 
+@pytest.mark.long
 def test_what_the_cli_cannot_do(new_project: NewProject, api: str) -> None:
     """An unknown stack, a missing passphrase, a misspelled setting, a state that cannot be reached: each by its name."""
     project = _configured(new_project, api)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness import Project
 
 PROGRAM = """
@@ -32,6 +34,7 @@ PROGRAM = """
 """
 
 
+@pytest.mark.long
 def test_a_newcomer_changes_one_document(project: Project) -> None:
     """At preview and at ``up``, because the documents are divided as the roster itself is: see docs/sinks.md."""
     project.write(PROGRAM)

@@ -90,6 +90,7 @@ def test_roster(roster: Project, accounts: Accounts) -> None:
     assert [path for key in keys.values() for path in roster.grep(key)] == []
 
 
+@pytest.mark.long
 def test_roster_from_excel(roster: Project, accounts: Accounts) -> None:
     """A byte order mark, semicolons, capitals, more columns, cells in another encoding, empty rows: the same customers."""
     text = (EXAMPLES / "roster" / "customers.csv").read_text()
@@ -160,6 +161,7 @@ def test_orchestrators(new_project: NewProject) -> None:
     assert [path for key in (*keys.values(), "of_acmes_provisioner") for path in project.grep(key)] == []
 
 
+@pytest.mark.long
 def test_stack_reference(new_project: NewProject, project: Project, accounts: Accounts) -> None:
     """A customer's stack reads its own key from the users' stack; it is a secret in both."""
     _copied(project, "stack-reference/users")
@@ -178,6 +180,7 @@ def test_stack_reference(new_project: NewProject, project: Project, accounts: Ac
     assert [path for key in (alice, bob) for path in project.grep(key)] == []
 
 
+@pytest.mark.long
 def test_component(project: Project, server: ScriptedServer, accounts: Accounts) -> None:
     """A customer's key is delivered, once; another one is delivered anew; one that leaves is taken back."""
     server.script = lambda _request: [answer(200, {})]
@@ -212,6 +215,7 @@ def _deliveries(server: ScriptedServer) -> set[tuple[str, str, str | None]]:
     }
 
 
+@pytest.mark.long
 def test_tested(tmp_path: Path) -> None:
     """The example's own tests, as its page tells to run them: in a copy, and without the plugins that a user has not."""
     project = shutil.copytree(EXAMPLES / "tested", tmp_path / "tested")

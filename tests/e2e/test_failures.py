@@ -87,6 +87,7 @@ def test_the_request_is_the_documented_one(project: Project, server: ScriptedSer
     assert project.resources()["alice"]["id"] == "usr_1"
 
 
+@pytest.mark.long
 def test_an_answer_that_proves_nothing_stores_nothing(project: Project, server: ScriptedServer) -> None:
     """Each 200 that is not believed is one clear line, and no resource; a redirect is not followed."""
     good = {"id": 1, "email": "alice@orchestrator.com", "api_key": "of_alice_0123456789"}

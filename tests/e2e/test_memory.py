@@ -25,7 +25,12 @@ MOVED = 'openfunnel.ProvisionedUser("alice", email="boss@a.com")'
 BOB = 'openfunnel.ProvisionedUser("bob", email="info@b.com")'
 
 
-@pytest.fixture(params=[Existing.SAME_KEY, Existing.CONFLICT], ids=["same key", "conflict"])
+@pytest.fixture(
+    params=[
+        pytest.param(Existing.SAME_KEY, id="same key", marks=pytest.mark.long),
+        pytest.param(Existing.CONFLICT, id="conflict"),
+    ]
+)
 def existing(request: pytest.FixtureRequest) -> Existing:
     """What OpenFunnel answers for a user that exists: its key, or that it exists."""
     found: Existing = request.param

@@ -46,6 +46,7 @@ OPTIONS = """
 """
 
 
+@pytest.mark.long
 def test_a_refresh_under_an_outage_changes_nothing(
     project: Project, server: ScriptedServer, accounts: Accounts
 ) -> None:
@@ -82,6 +83,7 @@ def _settled(project: Project) -> dict[str, Any]:
     return {name: value for name, value in alice.items() if name != "modified"}
 
 
+@pytest.mark.long
 def test_adoption_in_all_its_moves(new_project: NewProject, server: ScriptedServer) -> None:
     """Exists; adopted without a provisioner key; argument gone; another key in; the key of another user not."""
 
@@ -129,6 +131,7 @@ def test_adoption_in_all_its_moves(new_project: NewProject, server: ScriptedServ
     assert project.grep(ADOPTED) == project.grep(SUCCESSOR) == []
 
 
+@pytest.mark.long
 def test_the_usual_options_behave_as_everywhere(project: Project, accounts: Accounts) -> None:
     """aliases, protect from a transform, depends_on, ignore_changes, retain_on_delete, --target, --replace."""
     project.write('import pulumi_openfunnel as o; o.ProvisionedUser("alice", email="alice@a.com")')

@@ -88,6 +88,7 @@ def test_what_fails_does_not_take_the_rest_along(roster: Project, accounts: Acco
     roster.pulumi("preview", "--expect-no-changes")
 
 
+@pytest.mark.long
 def test_order_duplicates_and_spelling_make_no_difference(roster: Project, accounts: Accounts) -> None:
     """And adding one asks for that one alone; taking many away is one warning; each update sums itself up in one line."""
     emails = [f"user{n}@customers.com" for n in range(30)]
@@ -111,6 +112,7 @@ def test_order_duplicates_and_spelling_make_no_difference(roster: Project, accou
     assert len(accounts.record.entries) == 31
 
 
+@pytest.mark.long
 def test_users_move_in_and_out_with_their_keys(roster: Project, accounts: Accounts) -> None:
     """From resources of their own into a roster and back, in one update each, without a request."""
     one = """
@@ -217,6 +219,7 @@ LATE = """
 """
 
 
+@pytest.mark.long
 def test_addresses_that_are_known_late(roster: Project, accounts: Accounts) -> None:
     """Of one member, or all of them: a preview knows the others, fails nobody and warns of nothing."""
     roster.write(LATE)
@@ -250,6 +253,7 @@ SINKS = """
 """
 
 
+@pytest.mark.long
 def test_reading_a_user_that_is_not_there_fails(roster: Project, accounts: Accounts) -> None:
     """Also where the addresses are outputs: with the near ones, after everything else was done."""
     roster.write(
@@ -270,6 +274,7 @@ def test_reading_a_user_that_is_not_there_fails(roster: Project, accounts: Accou
     assert len(accounts.users) == 1
 
 
+@pytest.mark.long
 def test_what_reads_a_user_that_is_left_out_is_warned_of(roster: Project, accounts: Accounts) -> None:
     """A targeted update neither tries a user that failed before, nor fails because of it; its key is unknown."""
     accounts.create("bob@orchestrator.com")
@@ -349,6 +354,7 @@ def test_a_slow_call_to_the_engine_is_waited_for_beside_a_failure(roster: Projec
     assert [roster.resources()[name]["outputs"]["got"] for name in ("slow", "fed")] == ["a key", "a key"]
 
 
+@pytest.mark.long
 def test_a_preview_tries_the_provisioner_key_before_a_retry(roster: Project, accounts: Accounts) -> None:
     """And a refresh does not."""
     accounts.create("bob@orchestrator.com")
@@ -380,7 +386,7 @@ if os.environ["SHIFTED"] in sys.orig_argv:
 """
 
 
-@pytest.mark.parametrize("seconds", [-600, 600])
+@pytest.mark.parametrize("seconds", [pytest.param(-600, marks=pytest.mark.long), 600])
 def test_no_clock_spoils_the_verdict(roster: Project, accounts: Accounts, tmp_path: Path, seconds: int) -> None:
     """The provider's wall clock is off: who failed earlier is not in the way of a target, who fails now fails the update."""
     accounts.create("bob@orchestrator.com")
@@ -400,6 +406,7 @@ def test_no_clock_spoils_the_verdict(roster: Project, accounts: Accounts, tmp_pa
     assert "team: 1 of 2 users are in the state. 1 failed." in again.output
 
 
+@pytest.mark.long
 def test_a_changed_list_after_members_ran_ahead(roster: Project, accounts: Accounts) -> None:
     """Shards that failed or were left out know who holds which key; whoever never came is not said to leave."""
     accounts.create("user3@orchestrator.com")

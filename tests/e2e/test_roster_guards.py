@@ -41,6 +41,7 @@ def _shards(roster: Roster) -> dict[str, Any]:
     }
 
 
+@pytest.mark.long
 def test_many_removals_are_refused(roster: Roster) -> None:
     """A file with its header alone, or 11 of 100: by number, unless the program says so many."""
     roster.settled(emails=CROWD, requests=100)
@@ -55,6 +56,7 @@ def test_many_removals_are_refused(roster: Roster) -> None:
     assert warning.startswith("11 users: user89@orchestrator.com, user90@orchestrator.com, ")
 
 
+@pytest.mark.long
 def test_a_protected_roster_loses_nobody(roster: Roster) -> None:
     """Protected itself, or by a parent; it may grow."""
     roster.settled(emails=customers(1, 2), above=True, requests=2)
@@ -67,6 +69,7 @@ def test_a_protected_roster_loses_nobody(roster: Roster) -> None:
     roster.settled(emails=customers(1, 2), above=None)
 
 
+@pytest.mark.long
 def test_ignored_changes_are_ignored(roster: Roster) -> None:
     """Nobody comes or goes."""
     roster.settled(emails=customers(1, 2), requests=2)
@@ -76,6 +79,7 @@ def test_ignored_changes_are_ignored(roster: Roster) -> None:
     assert roster.got().keys() == customers(1, 2).keys()
 
 
+@pytest.mark.long
 def test_outputs_are_secret_where_the_program_says_so(roster: Roster) -> None:
     """What they hold is in the clear nowhere in the state, with all that it is made of."""
     roster.settled(emails=customers(1, 2), hidden=["users", "failed"], requests=2)

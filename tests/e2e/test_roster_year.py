@@ -17,6 +17,9 @@ from .rosters import Roster, customers
 OTHER = Account("guy@other.com", "of_other_provisioner_0123456789")
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture(params=[False, True], ids=["one ledger", "new ledgers"])
 def roster(request: pytest.FixtureRequest, new_project: NewProject) -> Iterator[Roster]:
     """A server hands out a user's key again: on a runner that forgets there is no other way to it."""

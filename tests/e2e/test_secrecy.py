@@ -91,7 +91,13 @@ def life(project: Project, accounts: Accounts) -> Iterator[Life]:
     assert [key for key in made.keys if project.grep(key)] == []
 
 
-@pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=TRANSFORMS)
+@pytest.mark.parametrize(
+    "transform",
+    [
+        pytest.param(text, id=id_, marks=[pytest.mark.long] if id_ != "hooks" else [])
+        for id_, text in TRANSFORMS.items()
+    ],
+)
 def test_keys_stay_secret_under_whatever_the_program_does(life: Life, transform: str) -> None:
     """Options dropped, hooks of all kinds that print: created, adopted, updated, replaced, refreshed, destroyed."""
     keys = {name: life.accounts.create(f"{name}@orchestrator.com").api_key for name in ("adopted", "user2", "user2b")}
@@ -139,6 +145,7 @@ def _set(life: Life, single: str, by_id: dict[str, str], listed: list[str]) -> N
         life.project.pulumi("config", "set", "--secret", name, stdin=value)
 
 
+@pytest.mark.long
 def test_secret_addresses_are_found_nowhere(life: Life) -> None:
     """Neither they nor what is computed of them: previewed, created, refused, changed, refreshed, destroyed."""
     life.project.write(SECRET_ADDRESSES)

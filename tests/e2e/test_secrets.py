@@ -18,7 +18,10 @@ STACK_READER = """
 """
 
 
-@pytest.mark.parametrize("verbose", [(), ("-v=8", "--logtostderr")], ids=["quiet", "verbose"])
+@pytest.mark.parametrize(
+    "verbose",
+    [pytest.param((), id="quiet", marks=pytest.mark.long), pytest.param(("-v=8", "--logtostderr"), id="verbose")],
+)
 def test_no_key_is_ever_in_the_clear(new_project: NewProject, api: str, accounts: Accounts, verbose: list[str]) -> None:
     """Neither key is in any file or output of a whole life; the user's comes out only when asked for."""
     project = new_project()

@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from harness import Project
 from pulumi_openfunnel.simulator import Account, Accounts, serve
 
@@ -18,6 +20,7 @@ KEY = f"of_{secrets.token_urlsafe(24)}"
 INSTALLS = 300.0  # seconds, at most, for what pip installs
 
 
+@pytest.mark.long
 def test_a_new_project_provisions_its_csv(index: Mapping[str, str], tmp_path: Path) -> None:
     """It asks for the user id alone, brings the workflow, installs, and creates the customers of its file; keys stay secret."""
     accounts = Accounts([Account(ORCHESTRATOR, KEY)])
