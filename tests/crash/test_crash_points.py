@@ -33,7 +33,7 @@ def test_a_kill_at_any_system_call_loses_no_key(
     with openfunnel(existing) as api:
         campaign = Campaign(VERBS[verb](api, Files(directory), drivers[0]), drivers, directory)
         points = campaign.points()
-        chosen = points if _ALL else spread(points, 16 if first else 64, writes=first)
+        chosen = points if _ALL else spread(points, 16 if first else 32, writes=first)
         print(f"{len(chosen)} of {len(points)} system calls")
         assert campaign.violations(chosen) == []
 
