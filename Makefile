@@ -14,7 +14,7 @@ FIRST_PATH := tests/unit/test_client.py tests/unit/test_transport.py tests/unit/
 
 help:
 	@echo 'make demo   see a real "pulumi up" create an OpenFunnel user, against a local simulator'
-	@echo 'make test   the checks, and the unit, wire and end-to-end tests; less than ten minutes'
+	@echo 'make test   the checks, and the unit, wire and end-to-end tests; a dozen minutes on two cores'
 	@echo 'make long   the longer tests: a year of a roster, pages followed word by word, CI jobs that are cancelled'
 	@echo 'make check  lint, format, types, layers'
 	@echo 'make docs   the documentation, into docs/_build/html'

@@ -6,11 +6,12 @@ import base64
 import json
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from harness import Project
-from pulumi_openfunnel.simulator import Accounts, Fault
+from pulumi_openfunnel.simulator import Accounts, Fault, Faults
 
 from .places import Place
 from .runner import Runner
@@ -22,6 +23,8 @@ LEDGER_KEY = base64.b64encode(secrets.token_bytes(32)).decode()
 SECRETS = (PASSPHRASE, PROVISIONER_KEY, LEDGER_KEY)
 
 CUSTOMERS = 40
+MANY = 600  # customers, of whom some are still to be asked for when the signals have come, on a busy machine, too
+COMES = 120.0  # seconds within which what is waited for comes, on a busy machine
 STACK = "prod"
 
 
@@ -85,6 +88,24 @@ def shows_no_secret(runner: Runner, accounts: Accounts) -> bool:
 def port_of(api: str) -> int:
     """Where an OpenFunnel was, for it to be there again: at another address it would be another one."""
     return int(api.rpartition(":")[2])
+
+
+def slow() -> Faults:
+    """Answers but for the first come after two seconds, so that a signal finds some on their way."""
+    return Faults(dict.fromkeys(range(1, MANY), Fault.HOLD), hold=2.0)
+
+
+def half_held(seconds: float) -> Faults:
+    """The second half of the customers gets no answer for so long."""
+    return Faults(dict.fromkeys(range(CUSTOMERS // 2, MANY), Fault.HOLD), hold=seconds)
+
+
+def asked_again(accounts: Accounts) -> set[str | None]:
+    """The addresses that were asked for twice; every customer was asked for, and nobody more often."""
+    asked = Counter(entry.email for entry in accounts.record.entries)
+    assert len(asked) == CUSTOMERS
+    assert max(asked.values()) == 2
+    return {email for email, times in asked.items() if times > 1}
 
 
 def holds(accounts: Accounts) -> set[str | None]:

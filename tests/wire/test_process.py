@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import subprocess
 import threading
@@ -82,6 +83,20 @@ def slow(server: ScriptedServer) -> Iterator[tuple[ScriptedServer, threading.Eve
     go.set()
 
 
+@contextlib.contextmanager
+def creating(start: Start, slow: tuple[ScriptedServer, threading.Event, threading.Event]) -> Iterator[Provider]:
+    """A provider that waits for an answer while the block lasts; then the answer comes, and its key is handed over."""
+    server, come, go = slow
+    provider = start()
+    provider.configure(userId="guy@orchestrator.com", apiKey=PROVISIONER_KEY, baseUrl=server.base_url)
+    with ThreadPoolExecutor(1) as pool:
+        created = pool.submit(provider.create, ALICE)
+        assert come.wait(10)
+        yield provider
+        go.set()
+        assert created.result(10)[1]["api_key"] == "of_alice_0123456789"
+
+
 def test_the_process_ends_with_its_engine(provider: Provider) -> None:
     """When the engine is gone (the pipe to our standard input hangs up), the provider ends."""
     provider.check(ALICE)
@@ -94,17 +109,10 @@ def test_a_running_verb_is_finished_first(
     start: Start, slow: tuple[ScriptedServer, threading.Event, threading.Event]
 ) -> None:
     """A create that waits for its answer when the engine goes gets its answer; then the process ends."""
-    server, come, go = slow
-    provider = start()
-    provider.configure(userId="guy@orchestrator.com", apiKey=PROVISIONER_KEY, baseUrl=server.base_url)
-    with ThreadPoolExecutor(1) as pool:
-        creating = pool.submit(provider.create, ALICE)
-        assert come.wait(10)
+    with creating(start, slow) as provider:
         hang_up(provider)
         with pytest.raises(subprocess.TimeoutExpired):
             provider.process.wait(1)
-        go.set()
-        assert creating.result(10)[1]["api_key"] == "of_alice_0123456789"
     assert provider.process.wait(10) == 0
 
 
@@ -112,15 +120,8 @@ def test_a_terminated_process_finishes_its_requests(
     start: Start, slow: tuple[ScriptedServer, threading.Event, threading.Event]
 ) -> None:
     """SIGTERM, which a runner sends to every process of a job, is the engine's to act on; the answer arrives."""
-    server, come, go = slow
-    provider = start()
-    provider.configure(userId="guy@orchestrator.com", apiKey=PROVISIONER_KEY, baseUrl=server.base_url)
-    with ThreadPoolExecutor(1) as pool:
-        creating = pool.submit(provider.create, ALICE)
-        assert come.wait(10)
+    with creating(start, slow) as provider:
         provider.process.terminate()
-        go.set()
-        assert creating.result(10)[1]["api_key"] == "of_alice_0123456789"
     hang_up(provider)
     assert provider.process.wait(10) == 0
 
