@@ -1,8 +1,8 @@
 """``make bench``: users created by this package, side by side with what one would write instead.
 
 Every row asks the same local OpenFunnel, which answers each user after the same latency. The results are a page of
-tables, the same as JSON, and a picture. With ``--shards``, numbers of shards of a roster are compared instead; with
-``--ledgers``, places of the ledger.
+tables, the same as JSON, and a picture. With ``--pairs``, what is to keep a ratio is run side by side instead; with
+``--shards``, numbers of shards of a roster; with ``--ledgers``, places of the ledger.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from harness import need
 
-from . import ledgers, shards
+from . import ledgers, pairs, shards
 from .api import serving
 from .chart import draw
 from .measure import Bench, Sample
@@ -29,6 +29,7 @@ from .summary import Summary
 
 _ROOT = Path(__file__).resolve().parent.parent
 _SIZES = (10, 100, 1000, 5000)
+_THOUSAND = 1000
 _QUICK = (10, 50)
 _LATENCY = 0.1  # seconds
 _READERS, _QUICK_READERS = 800, 40
@@ -46,7 +47,7 @@ def main() -> int:
             directory = Path(made)
             where = conditions(_command(args), args.latency, args.repeat, directory)
             with serving(directory, args.latency) as api:
-                what = _ledgers if args.ledgers else _shards if args.shards else _rows
+                what = _pairs if args.pairs else _ledgers if args.ledgers else _shards if args.shards else _rows
                 what(args, Bench(directory, api), where)
     except KeyboardInterrupt:
         print("\nInterrupted; nothing is left behind, and nothing was written.")
@@ -70,6 +71,20 @@ def _rows(args: argparse.Namespace, bench: Bench, where: Conditions) -> None:
     drawn = groups(summary)
     picture = draw(f"Seconds of the first up, {args.latency:g} s latency a user, logarithmic scale", drawn)
     _write(args.output, {"results.md": text, "results.json": _json(data), "first-up.svg": picture})
+
+
+def _pairs(args: argparse.Namespace, bench: Bench, where: Conditions) -> None:
+    (bench.directory / "at-once").mkdir()
+    with serving(bench.directory / "at-once", 0.0) as api:
+        at_once = Bench(bench.directory / "at-once", api)
+        size = max(size for size in args.sizes if size <= _THOUSAND)
+        compared = pairs.measure(
+            lambda quick: at_once if quick else bench, pairs.pairs(size, args.repeat), lambda found: _say("", found)
+        )
+    text = pairs.page(compared, where)
+    print(f"\n{text}")
+    data = {"conditions": asdict(where), "pairs": [asdict(one) for one in compared]}
+    _write(args.output, {"pairs.md": text, "pairs.json": _json(data)})
 
 
 def _shards(args: argparse.Namespace, bench: Bench, where: Conditions) -> None:
@@ -109,6 +124,7 @@ def _command(args: argparse.Namespace) -> str:
         "--rows": None if args.shards or args.rows == ROWS else [row.key for row in args.rows],
         "--repeat": None if args.repeat == 1 else [args.repeat],
         "--latency": None if args.latency == _LATENCY else [args.latency],
+        "--pairs": [""] if args.pairs else None,
         "--shards": args.shards,
         "--ledgers": [""] if args.ledgers else None,
         "--readers": [args.readers] if args.shards and args.readers != _READERS else None,
@@ -147,6 +163,7 @@ def _arguments() -> argparse.Namespace:
     add("--latency", type=float, default=_LATENCY, metavar="SECONDS", help="of the server, a user (default: 0.1)")
     add("--quick", action="store_true", help=f"small sizes: {_spelled(_QUICK)} users")
     add("--shards", type=_listed(_positive), metavar="N,...", help="compare these numbers of a roster's shards instead")
+    add("--pairs", action="store_true", help="measure the ratios that are to be kept instead, each side by side")
     add("--ledgers", action="store_true", help="compare places of a roster's ledger instead, at the largest size")
     add("--readers", type=_positive, metavar="N", help=f"of keys, with --shards (default: {_READERS})")
     add("--output", type=Path, default=_ROOT / "docs" / "benchmarks", metavar="DIR", help="(default: docs/benchmarks)")

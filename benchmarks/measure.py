@@ -69,7 +69,9 @@ class Bench:
         """Measure a row; one that fails says why."""
         emails = self.users(size + 1)
         try:
-            return self._stack(row, emails) if row.is_stack else self._command(row, emails[:-1])
+            if row.is_stack:
+                return self._stack(row, emails)
+            return Sample(row.key, size, up=self.command(row, emails[:-1]))
         except CommandFailed as error:
             return Sample(row.key, size, failed=f"{len(self.api.created())} of {size} users were created: {error}")
         except NotTrue as error:
@@ -78,7 +80,7 @@ class Bench:
     def users(self, count: int) -> list[str]:
         """Addresses that the server never saw, all of the same length, so that states can be compared."""
         run = next(self._numbers)
-        return [f"user{run:03}-{number:04}@customers.com" for number in range(count)]
+        return [f"user{run:03}-{number:05}@customers.com" for number in range(count)]
 
     @contextlib.contextmanager
     def stack(self, row: Row) -> Iterator[Stack]:
@@ -113,7 +115,13 @@ class Bench:
         self.api.expect(emails[-1:])
         return added
 
-    def _command(self, row: Row, emails: list[str]) -> Sample:
+    def command(self, row: Row, emails: list[str]) -> float:
+        """Seconds that a command takes which is no stack.
+
+        Raises:
+            CommandFailed: when it failed.
+            NotTrue: when it created something else than these users.
+        """
         program = str(PROGRAMS / row.files[0])
         command = [sys.executable, program] if program.endswith(".py") else ["sh", program]
         began = time.perf_counter()
@@ -129,4 +137,4 @@ class Bench:
         if done.returncode:
             raise CommandFailed(f"{row.title} ended with {done.returncode}: {done.stderr.strip()[-200:]}")
         self.api.expect(emails)
-        return Sample(row.key, len(emails), up=seconds)
+        return seconds

@@ -58,12 +58,18 @@ SAME = Row(
 )
 USER = Row("user", "ProvisionedUser", ("user.py",))
 USER_OFF = Row("user-off", "ProvisionedUser, ledger off", ("user.py",), ledger=False)
-USERS = Row("users", "ProvisionedUsers", ("users.py",), most=5000)
+SKIPPED = Row(
+    "user-skipped",
+    "ProvisionedUser, skipped checkpoints",
+    ("user.py",),
+    environment={"PULUMI_EXPERIMENTAL": "true", "PULUMI_SKIP_CHECKPOINTS": "true"},
+)
+USERS = Row("users", "ProvisionedUsers", ("users.py",), most=50_000)
 USERS_OFF = Row("users-off", "ProvisionedUsers, ledger off", ("users.py",), ledger=False, most=5000)
 CURL = Row("curl", "xargs -P 32 curl", ("curl.sh",), is_stack=False)
 FLOOR = Row("httpx", "httpx.Client, 32 threads", ("floor.py",), is_stack=False, most=5000)
 
-ROWS = (EMPTY, ONE, DOCUMENTED, DEEP, LEANEST, SAME, USER, USER_OFF, USERS, USERS_OFF, CURL, FLOOR)
+ROWS = (EMPTY, ONE, DOCUMENTED, DEEP, LEANEST, SAME, USER, USER_OFF, SKIPPED, USERS, USERS_OFF, CURL, FLOOR)
 
 
 def sharded(shards: int, *, readers: bool = False) -> Row:

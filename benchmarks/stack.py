@@ -59,6 +59,10 @@ class Stack:
         self._project.setenv(**NO_PROXY, **ledger, **environment, **row.environment)
         self._project.add_stack()
 
+    def setenv(self, **values: str | None) -> None:
+        """Set variables of its commands, or take them away."""
+        self._project.setenv(**values)
+
     @property
     def state_bytes(self) -> int:
         """The size of the stack's file."""

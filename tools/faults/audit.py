@@ -132,8 +132,21 @@ def _lost(trial: Trial, requests: list[Request], explained: list[Request]) -> li
         if any(seen.holds(request.key) for _, seen in trial.seen):
             problems.append(f"{request.email}: its key was on the disk, and is neither in the state nor in the ledger")
         elif request not in explained:
-            problems.append(f"{request.email}: its answer never reached the disk, though nothing stood in its way")
+            problems.append(
+                f"{request.email}: its answer never reached the disk, though nothing stood in its way "
+                f"({_when(trial, request)})"
+            )
     return problems
+
+
+def _when(trial: Trial, request: Request) -> str:
+    """The times that tell whether it was in flight when a provider died, in seconds from when it was asked."""
+    deaths = ", ".join(f"{began - request.at:+.2f} to {ended - request.at:+.2f}" for began, ended in trial.deaths)
+    looks = ", ".join(f"{at - request.at:+.2f}" for at, _ in trial.seen)
+    latency = trial.stage.server.weather.latency
+    return (
+        f"fault {request.fault or 'none'}, latency {latency:.2f} s, deaths {deaths or 'none'}, looks {looks or 'none'}"
+    )
 
 
 def _twice(by_user: dict[str, list[Request]], explained: list[Request]) -> list[str]:
