@@ -74,7 +74,7 @@ class Client:
             self._create_user = httpx.URL(base_url + CREATE_USER)
             self._balance = httpx.URL(base_url + BALANCE)
             self._http = httpx.Client(
-                transport=Transport(proxy.url if proxy is not None else None, 2 * IN_FLIGHT, self._deadlines),
+                transport=Transport(proxy.url if proxy is not None else None, self._deadlines),
                 trust_env=False,
                 follow_redirects=False,
                 headers={"User-Agent": f"pulumi-openfunnel/{version('pulumi-openfunnel')}"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 from urllib.parse import unquote, urlsplit
 
@@ -19,9 +19,11 @@ _KEEP = 5.0  # seconds for which a connection waits for reuse
 class Transport(httpx.BaseTransport):
     """Requests over HTTP/1.1, directly or through a proxy.
 
+    Each request has a pool of its own until its answer is read, and each pool one connection: one pool for all would look
+    at every connection, by a system call, as each request begins and as it ends.
+
     Args:
         proxy: the proxy's URL, which may hold a user and a password; None for none.
-        connections: at once, at the most.
         deadlines: what they are made by.
 
     Raises:
@@ -30,15 +32,12 @@ class Transport(httpx.BaseTransport):
         ValueError: when the proxy's URL is none.
     """
 
-    def __init__(self, proxy: str | None, connections: int, deadlines: Deadlines) -> None:
-        self._pool = httpcore.ConnectionPool(
-            httpx.create_ssl_context(),
-            proxy=_proxy(proxy) if proxy is not None else None,
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            keepalive_expiry=_KEEP,
-            network_backend=deadlines,
-        )
+    def __init__(self, proxy: str | None, deadlines: Deadlines) -> None:
+        self._ssl_context = httpx.create_ssl_context()
+        self._proxy = _proxy(proxy) if proxy is not None else None
+        self._deadlines = deadlines
+        self._pools: list[httpcore.ConnectionPool] = []  # as many as there were requests at once
+        self._free: list[httpcore.ConnectionPool] = []  # those that no request has; the one used last is taken first
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
@@ -49,18 +48,46 @@ class Transport(httpx.BaseTransport):
             content=request.stream,
             extensions=request.extensions,
         )
-        with _as_httpx():
-            answer = self._pool.handle_request(sent)
-        body = _Body(cast("Iterable[bytes]", answer.stream))
+        pool = self._taken()
+        try:
+            with _as_httpx():
+                answer = pool.handle_request(sent)
+        except BaseException:
+            self._free.append(pool)
+            raise
+        body = _Body(cast("Iterable[bytes]", answer.stream), lambda: self._free.append(pool))
         return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=answer.extensions)
 
     def close(self) -> None:
-        self._pool.close()
+        for pool in self._pools:
+            pool.close()
+
+    def _taken(self) -> httpcore.ConnectionPool:
+        """A pool for one request."""
+        with contextlib.suppress(IndexError):
+            return self._free.pop()
+        pool = httpcore.ConnectionPool(
+            self._ssl_context,
+            proxy=self._proxy,
+            max_connections=1,
+            keepalive_expiry=_KEEP,
+            network_backend=self._deadlines,
+        )
+        self._pools.append(pool)
+        return pool
 
 
 class _Body(httpx.SyncByteStream):
-    def __init__(self, parts: Iterable[bytes]) -> None:
+    """An answer's body.
+
+    Args:
+        parts: of it.
+        closed: is called when it is closed, which httpx does once.
+    """
+
+    def __init__(self, parts: Iterable[bytes], closed: Callable[[], None]) -> None:
         self._parts = parts
+        self._closed = closed
 
     def __iter__(self) -> Iterator[bytes]:
         with _as_httpx():
@@ -68,8 +95,11 @@ class _Body(httpx.SyncByteStream):
 
     def close(self) -> None:
         close = getattr(self._parts, "close", None)
-        if close is not None:
-            close()
+        try:
+            if close is not None:
+                close()
+        finally:
+            self._closed()
 
 
 def _proxy(proxy: str) -> httpcore.Proxy:

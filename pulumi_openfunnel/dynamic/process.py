@@ -54,6 +54,7 @@ class Process:
         self._stopped = threading.Event()
         self._fitting = threading.Lock()
         self._config: Config | None = None
+        self._sees_engine = False  # whether the engine can be seen to end
         operation = self._operation
         self.session = Session(self._value, os.environ, operation)
         self.many = self.summary.of(operation)
@@ -76,7 +77,8 @@ class Process:
         if not self._fitting.acquire(blocking=False):
             return
         atexit.register(self._close)  # the engine interrupts the process at its end
-        if internals.fit():
+        self._sees_engine = internals.fit()
+        if self._sees_engine:
             threading.Thread(target=self._end_with_engine, name="end-with-engine", daemon=True).start()
 
     def stop(self) -> None:
@@ -85,7 +87,7 @@ class Process:
 
     def stopping(self) -> bool:
         """Whether no request is to start any more: the engine has cancelled, or is gone."""
-        if not self._stopped.is_set() and internals.stdin_is_the_engines() and internals.hung_up(0):
+        if not self._stopped.is_set() and self._sees_engine and internals.hung_up(0):
             self._stopped.set()
         return self._stopped.is_set()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-import uuid
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -14,7 +13,7 @@ from .archive import Archive
 from .documents import MOVED, Answer, Attempt, Claim, Identity, Moved, State, User, answer_name, fingerprint, key_name
 from .owners import Owners
 from .sealing import Seal
-from .store import Store
+from .store import Store, fresh_ids
 from .turns import Busy, Entry, Taken
 
 Again = Callable[[float], bool]
@@ -36,7 +35,7 @@ class Base:
     Args:
         store: where the documents lie.
         owners: who of those that asked still lives.
-        fresh: makes ids that nobody else makes.
+        fresh: makes ids that nobody else makes; at random without it.
         clock: tells the time, in seconds since the epoch.
 
     Attributes:
@@ -49,10 +48,10 @@ class Base:
         self,
         store: Store,
         owners: Owners,
-        fresh: Callable[[], str] = lambda: uuid.uuid4().hex,
+        fresh: Callable[[], str] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.archive = Archive(store, fresh)
+        self.archive = Archive(store, fresh or fresh_ids())
         self.owners = owners
         self.clock = clock
         self._mine: set[str] = set()  # the attempts that a thread of this process is at

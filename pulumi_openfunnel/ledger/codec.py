@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import is_dataclass
 from typing import Any, TypeVar, cast
 
 from ..errors import LedgerUnusable
@@ -20,7 +20,7 @@ _KEEP = "Nothing was changed, because it may hold the only copy of a key. Restor
 
 def encode(document: Stored) -> bytes:
     """A document's body."""
-    return json.dumps({"format": FORMAT} | asdict(document), default=_text, separators=(",", ":")).encode()
+    return json.dumps({"format": FORMAT} | vars(document), default=_plain, separators=(",", ":")).encode()
 
 
 def decode(kind: type[D], name: str, body: bytes, place: str) -> D:
@@ -58,7 +58,10 @@ def _named(user: User) -> str:
     return user_name(user.base_url, user.internal_email)
 
 
-def _text(value: object) -> str:
+def _plain(value: object) -> dict[str, Any] | str:
+    """A part of a document that JSON has no word for."""
+    if is_dataclass(value):
+        return vars(value)
     if not isinstance(value, bytes):
         raise TypeError(type(value).__name__)
     return base64.b64encode(value).decode()

@@ -6,13 +6,12 @@ import os
 import sqlite3
 import threading
 import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ...errors import LedgerUnusable
-from ..store import Conflict, Document
+from ..store import Conflict, Document, fresh_ids
 from . import file
 
 SCHEMA = file.Schema(
@@ -45,6 +44,7 @@ class SqliteStore:
     def __init__(self, path: Path, *, create: bool = True, patience: float = PATIENCE) -> None:
         self.place = str(path)
         self._path = path
+        self._fresh = fresh_ids()
         self._using = threading.Lock()  # the connection
         self._turn = threading.Condition()
         self._committing = False
@@ -73,14 +73,14 @@ class SqliteStore:
 
     def put_new(self, name: str, body: bytes) -> str:
         """See :class:`Store`."""
-        version = uuid.uuid4().hex
+        version = self._fresh()
         if not self._change(_PUT_NEW, name, version, time.time(), body):
             raise Conflict(name)
         return version
 
     def put_over(self, name: str, body: bytes, version: str) -> str:
         """See :class:`Store`."""
-        following = uuid.uuid4().hex
+        following = self._fresh()
         if not self._change(_PUT_OVER, following, time.time(), body, name, version):
             raise Conflict(name)
         return following
