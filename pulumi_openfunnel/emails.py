@@ -107,14 +107,12 @@ def internal_email(email: object, domain: str, *, prefix: object = None, email_m
     if prefix is not None:
         if not isinstance(prefix, str):
             raise InvalidInput("prefix", "prefix: not text.", "Give what is to stand before the @.")
-        return _joined(prefix.strip(), domain, "prefix", f"prefix {quoted(prefix)}", "another prefix")
+        return _joined(prefix.strip(), domain, "prefix", prefix, "another prefix")
     address = parse(email)
-    subject = f"email {quoted(address)}"
     if email_mapping == PREFIX:
-        return _joined(address.local, domain, "email", subject, "prefix")
-    return _joined(
-        f"{address.local}+{address.ascii_domain}", domain, "email", subject, 'prefix, or email_mapping="prefix"'
-    )
+        return _joined(address.local, domain, "email", address, "prefix")
+    detailed = f"{address.local}+{address.ascii_domain}"
+    return _joined(detailed, domain, "email", address, 'prefix, or email_mapping="prefix"')
 
 
 def spelled(email: str, domain: str, *, prefix: str | None = None, email_mapping: str | None = None) -> str:
@@ -142,15 +140,15 @@ def ascii_domain(domain: str) -> str:
         return domain.lower()
 
 
-def _joined(local: str, domain: str, property: str, subject: str, way_out: str) -> str:
-    """The address of ``local`` at ``domain``; an error says of ``property`` why there is none."""
+def _joined(local: str, domain: str, property: str, given: object, way_out: str) -> str:
+    """The address of ``local`` at ``domain``; an error says of ``property``, and what it was, why there is none."""
     try:
         found = parse(f"{local}@{domain}")
     except InvalidInput:
         reason = _local_reason(local)
     else:
         return f"{found.local}@{found.ascii_domain}"
-    raise InvalidInput(property, f"{subject}: {reason}", f"Set {way_out}.")
+    raise InvalidInput(property, f"{property} {quoted(given)}: {reason}", f"Set {way_out}.")
 
 
 def _local_reason(local: str) -> str:

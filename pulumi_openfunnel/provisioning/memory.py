@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from types import ModuleType
+from typing import Any
 
 from .keys import EndUser
 
@@ -24,6 +25,7 @@ class Memory:
         self._keys: dict[str, EndUser] = {}  # by fingerprint
         self._adopting: dict[str, EndUser] = {}  # by fingerprint, as the program declares it
         self._unread: list[str] = []  # documents of users, opened when somebody asks
+        self._kept: list[str] = []  # documents of members that stay as they are, the same
 
     def stood_for(self, user: EndUser, fingerprint: str | None = None) -> None:
         """A user that the stack held when the operation began.
@@ -48,6 +50,19 @@ class Memory:
             if self._given:  # one of them may have been given to somebody else before this was shown
                 for user, fingerprint in self._read():
                     self.stood_for(user, fingerprint)
+
+    def keeps(self, members: str) -> bool:
+        """A document of members that the stack held and that the program declares as they were: looked into as above.
+
+        Returns:
+            False when somebody is declared or was given a user already, so that each member has to be declared by itself.
+        """
+        with self._lock:
+            if self._declared or self._given:
+                return False
+            self._unread.append(members)
+            self._kept.append(members)
+            return True
 
     def moves(self, internal_email: str, old: str, new: str) -> None:
         """A user that stays with its end user, under another address."""
@@ -134,9 +149,14 @@ class Memory:
 
     def _read(self) -> list[tuple[EndUser, str | None]]:
         """What the documents hold that nobody looked into yet."""
-        unread, self._unread = self._unread, []
-        users = [user for document in unread for user in json.loads(document).values()]
+        for member in _users(self._kept):
+            self._declared[member["internal_email"]] = member["email"]
+        users, self._unread, self._kept = _users(self._unread), [], []
         return [(EndUser(user["email"], user["internal_email"]), user.get("key_fingerprint")) for user in users]
+
+
+def _users(documents: list[str]) -> list[dict[str, Any]]:
+    return [user for document in documents for user in json.loads(document).values()]
 
 
 def _refusals() -> ModuleType:
