@@ -14,7 +14,7 @@ FIRST_PATH := tests/unit/test_client.py tests/unit/test_transport.py tests/unit/
 
 help:
 	@echo 'make demo   see a real "pulumi up" create an OpenFunnel user, against a local simulator'
-	@echo 'make test   the checks, and the unit, wire and end-to-end tests; a dozen minutes on two cores'
+	@echo 'make test   the checks, and the unit, wire and end-to-end tests; less than ten minutes on two cores'
 	@echo 'make long   the longer tests: a year of a roster, pages followed word by word, CI jobs that are cancelled'
 	@echo 'make check  lint, format, types, layers'
 	@echo 'make docs   the documentation, into docs/_build/html'
@@ -29,7 +29,7 @@ help:
 	@echo 'make protocol  every order of what two processes do with a ledger, with more going wrong; minutes'
 	@echo 'make crash  the core killed at every system call, all of them; minutes'
 	@echo 'make faults a campaign of kills and faults through the real CLI; minutes (ARGS="--seed 7 --runs 40 --ledger s3")'
-	@echo 'make bench  the benchmarks; twenty minutes (ARGS=--quick, ARGS=--ledgers)'
+	@echo 'make bench  the benchmarks; twenty minutes (ARGS=--quick, ARGS=--pairs, ARGS=--ledgers)'
 	@echo 'make sinks  examples/kubernetes with the real provider; a quarter of an hour the first time'
 	@echo 'make clean  remove .venv and what the tools left here'
 

@@ -66,6 +66,21 @@ class TestAUser:
             memory.declare(BOB)
         assert _names_both(error)
 
+    def test_nor_is_one_of_a_roster_that_stays_as_it_is(self, memory: Memory) -> None:
+        """Its members are declared, too, though nobody looked at them when they were shown."""
+        assert memory.keeps(_document(CAROL, ALICE))
+        for verb in (memory.declare, memory.check):
+            with pytest.raises(AnotherEndUser) as error:
+                verb(BOB)
+            assert _names_both(error)
+            verb(ALICE)
+
+    @pytest.mark.parametrize("before", ["declare", "give"])
+    def test_a_roster_that_stays_is_looked_at_where_others_were_before(self, memory: Memory, before: str) -> None:
+        """As one of them may be the user of one of its members."""
+        memory.declare(BOB) if before == "declare" else memory.give(BOB, KEY)
+        assert not memory.keeps(_document(ALICE))
+
     def test_two_declarations_do_not_stand_for_one(self, memory: Memory) -> None:
         """Also of resources that are both new; the second one is refused, the first one's own look is not."""
         memory.declare(ALICE)

@@ -6,7 +6,9 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpcore
 import httpx
@@ -260,3 +262,22 @@ def test_every_failure_below_is_httpxs(kind: type[Exception]) -> None:
         raise kind("its words")
     assert type(caught.value).__name__ == kind.__name__
     assert str(caught.value) == "its words"
+
+
+def test_as_many_connections_as_requests_at_once(api: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is used again, for one request after the other, also after one that failed."""
+    made: list[str] = []
+
+    class Counted(httpcore.SyncBackend):
+        def connect_tcp(self, host: str, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
+            made.append(host)
+            return super().connect_tcp(host, *args, **kwargs)
+
+    monkeypatch.setattr(httpcore, "SyncBackend", Counted)
+    with contextlib.closing(Client(api)) as client, ThreadPoolExecutor(8) as threads:
+        for _ in range(3):
+            assert client.balance(PROVISIONER_KEY).accepted
+        assert len(made) == 1
+        assert not client.balance(PROVISIONER_KEY, timeout=1e-9).accepted
+        assert all(threads.map(lambda _: client.balance(PROVISIONER_KEY).accepted, range(64)))
+    assert len(made) <= 1 + 1 + 8

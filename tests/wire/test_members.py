@@ -201,6 +201,19 @@ def test_two_rosters_of_a_stack_do_not_share_a_user(members: Provider) -> None:
     assert "@" not in message
 
 
+def test_a_roster_that_stays_as_it_is_shares_none_either(members: Provider, later: Provider, start: Start) -> None:
+    """Whoever is shown first: who comes later is refused, naming both."""
+    olds = checked(members)
+    assert checked(later, olds) == olds
+    assert later.diff(olds, olds) == (False, [], False)
+    newcomer = {"roster": "other", "emails": {"x": "alice@z.com"}}
+    _, [(_, message)] = later.check(newcomer)
+    assert message.startswith("alice@orchestrator.com: it is the user of alice@a.com in this stack, and alice@z.com ")
+    other = members_of(start)
+    assert other.check(newcomer)[1] == []
+    assert "alice@z.com" in refused(other, olds)
+
+
 def test_a_wrong_setting_fails_check(start: Start) -> None:
     """In the one line that says which command sets it."""
     assert refused(members_of(start, userId=None)).startswith("openfunnel:userId is not set. Run: ")
