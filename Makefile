@@ -36,7 +36,7 @@ help:
 demo: $(VENV)/installed
 	@$(WITH_ENGINE) $(BIN)/python -m tools.demo
 
-test: check
+test: check docs
 	@tools/strace/install
 	@tools/servers/install >/dev/null
 	$(WITH_ENGINE) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not long"
