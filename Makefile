@@ -9,6 +9,9 @@ WITH_SDKS := sdks="$$($(BIN)/python tools/sinks/install sdks | tail -n 1)" && te
 FIRST_PATH := tests/unit/test_client.py tests/unit/test_transport.py tests/unit/test_sealing.py tests/unit/test_emails.py \
     tests/stores/test_contracts.py tests/e2e/test_examples.py::test_quickstart tests/e2e/test_examples.py::test_roster
 
+# Coverage itself loads more.
+LOADS_LITTLE := tests/unit/test_public.py::test_a_program_loads_nothing_that_only_the_provider_needs
+
 .DEFAULT_GOAL := help
 .PHONY: help demo docs test long check unit canaries newest links coverage dist picture pythons protocol crash faults bench sinks engine clean
 
@@ -23,7 +26,7 @@ help:
 	@echo 'make canaries  what leans on internals of Pulumi SDK, with the newest one (or SDK=3.231.0)'
 	@echo 'make newest  the canaries and the first path, with the newest of everything that the package stands on'
 	@echo 'make links  every link to another site; needs the internet'
-	@echo 'make coverage  which branches the unit, wire and store tests run'
+	@echo 'make coverage  which branches the unit, wire, store and end-to-end tests run; fails below 95 %'
 	@echo 'make dist   the sdist and the wheel, built twice and compared, into dist'
 	@echo 'make pythons  the wheel and the sdist with each Python of this machine, and a real "pulumi up"'
 	@echo 'make protocol  every order of what two processes do with a ledger, with more going wrong; minutes'
@@ -80,8 +83,10 @@ links: $(VENV)/installed
 coverage: $(VENV)/installed
 	@tools/servers/install >/dev/null
 	$(BIN)/python -m coverage erase
-	-$(BIN)/python -m coverage run -m pytest -q tests/unit tests/wire tests/stores
-	$(BIN)/python -m coverage report
+	$(WITH_ENGINE) $(BIN)/python -m coverage run -m pytest -q -n $(JOBS) -m "not long" --deselect $(LOADS_LITTLE) \
+	    tests/unit tests/wire tests/stores tests/e2e
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python -m coverage report --fail-under=95
 
 pythons: $(VENV)/installed
 	@$(WITH_ENGINE) $(BIN)/python -m tools.pythons

@@ -38,6 +38,14 @@ def turn(user: User, identity: Identity, answers: Mapping[str, Answer]) -> Taken
     return Holds(whole) if whole else tuple(one for one in user.attempts if one.state is State.OPEN)
 
 
+def newer(user: User, answers: Mapping[str, Answer]) -> tuple[Attempt, ...]:
+    """The open attempts that came after the newest answer: one of them may bring a key that replaces it."""
+    of_whole = [
+        n for n, one in enumerate(user.attempts) if (found := answers.get(answer_name(one.answer))) and found.whole
+    ]
+    return tuple(one for one in user.attempts[max(of_whole, default=-1) + 1 :] if one.state is State.OPEN)
+
+
 def is_anothers(user: User, *emails: str) -> bool:
     """Whether an internal email is somebody else's than the end user with one of these addresses."""
     return user.binds and user.email not in emails

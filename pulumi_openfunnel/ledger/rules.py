@@ -124,6 +124,13 @@ class Ledger(Departures):
         before = [one for one in user.attempts if one.id != asked.attempt]
         return Nothing(changes.is_lost(before), any(one.state is State.UNUSED for one in before))
 
+    def lapsed(self, asked: Asked) -> bool:
+        """After an answer was kept: whether the run lapsed on the way.
+
+        Then another one may be at the user, or have a newer key: begin again.
+        """
+        return not self.owners.lives(asked.run)
+
     def leave(self, asked: Asked, *, lost: bool, problem: str | None = None, again: Again = give_up) -> None:
         """Stop asking, without an answer to keep.
 
@@ -150,9 +157,9 @@ class Ledger(Departures):
         """
         answers = self.answers(user)
         opened = changes.turn(user, identity, answers)
-        if isinstance(opened, Taken | Holds):
+        if isinstance(opened, Taken):
             return opened, answers
-        others = [one for one in opened if one.id != mine]
+        others = [one for one in changes.newer(user, answers) if one.id != mine]
         busy = next(filter(self.is_busy, others), None)
         if busy is not None:
             return Busy(user.name, busy), answers

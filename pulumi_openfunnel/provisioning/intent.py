@@ -110,6 +110,7 @@ class Recorded(Intent):
 
         Raises:
             AnotherEndUser: when it is another's.
+            BeginAgain: when another run may have a newer one.
         """
         try:
             taken = self._ledger.claim(self._asked, key.api_key, again=self._insist)
@@ -123,6 +124,8 @@ class Recorded(Intent):
             return
         if taken is not None:
             raise self.doubted(refusals.taken_key(self._asked.identity, key.fingerprint, taken.user))
+        if self._ledger.lapsed(self._asked):
+            raise BeginAgain
 
     def doubted(self, error: ProvisioningError) -> ProvisioningError:
         """The answer is not used; the error that says where it is."""

@@ -178,6 +178,8 @@ def _answered(process: Process, asked: Asked, key: str) -> str:
             process.at("doubts", asked)
             ledger.doubt(asked, changes.SHARED)
             return TAKEN
+        if kept and ledger.lapsed(asked):
+            return _AGAIN
     except LedgerUnusable:
         kept = False
     return _handed(identity, key, in_state_alone=not kept)

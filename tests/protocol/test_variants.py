@@ -25,7 +25,7 @@ MISSED = "is told that its user exists, although the key was kept"
 @pytest.mark.parametrize(
     ("ledger", "scenario", "existing", "budget", "wrong"),
     [
-        (variants.OneRow, ONE, NEW, Budget(stalls=1), NEEDLESS),
+        (variants.OneRow, ONE, NEW, Budget(stalls=1), "was made 3 times"),
         (variants.AddressInClaim, moved(), CONFLICT, Budget(crashes=1), MISSED),
         (variants.ClaimFirst, adopted([ALICE, BOB]), CONFLICT, Budget(), BOTH),
         (variants.AnotherAttempt, brought_again(), CONFLICT, Budget(), BOTH_SO_FAR),

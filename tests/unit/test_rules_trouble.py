@@ -17,7 +17,7 @@ from pulumi_openfunnel.ledger.turns import Busy, Taken
 from pulumi_openfunnel.ledger.waits import Waits
 
 from ..servers import USER_KEY
-from .rules import ALICE, ALSO_ALICE, SEAL, Machine, asked, body, down, held, issued, key_of
+from .rules import ALICE, ALSO_ALICE, OTHER_KEY, SEAL, Machine, asked, body, down, held, issued, key_of
 
 
 @pytest.fixture
@@ -102,6 +102,33 @@ class TestARunThatLapsed:
         assert not ledger.sending(mine)
         ledger.leave(mine, lost=False)
         ledger.let_go(mine)
+        assert [key_of(kept) for kept in held(ledger)] == [USER_KEY]
+
+    def test_its_late_answer_is_not_handed_over_by_itself(self, machine: Machine, ledger: Ledger) -> None:
+        """Another run may have asked meanwhile: its key is newer, is tried first, and is waited for."""
+        mine = asked(ledger)
+        machine.living.discard(mine.run)
+        later = machine.process()
+        theirs = asked(later)
+        ledger.answered(mine, body(), SEAL)
+        assert ledger.claim(mine, USER_KEY) is None
+        assert ledger.lapsed(mine)
+        ledger.let_go(mine)
+        assert isinstance(ledger.begin(ALICE), Busy)
+        later.answered(theirs, body(OTHER_KEY), SEAL)
+        assert later.claim(theirs, OTHER_KEY) is None
+        assert not later.lapsed(theirs)
+        later.let_go(theirs)
+        assert [key_of(kept) for kept in held(ledger)] == [OTHER_KEY, USER_KEY]
+
+    def test_its_late_answer_is_used_where_nobody_asked_again(self, machine: Machine, ledger: Ledger) -> None:
+        """Also after another run that asked again died over it."""
+        mine = asked(ledger)
+        machine.living.discard(mine.run)
+        theirs = asked(machine.process())
+        ledger.answered(mine, body(), SEAL)
+        ledger.let_go(mine)
+        machine.living.discard(theirs.run)
         assert [key_of(kept) for kept in held(ledger)] == [USER_KEY]
 
     def test_its_late_answer_has_its_place(self, machine: Machine, ledger: Ledger) -> None:

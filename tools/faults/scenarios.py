@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness import Running, wait_until
-from harness.processes import providers_of
+from harness.processes import kill, living_on, providers_of
+from pulumi_openfunnel.ledger.leases import LEASE
 
 from .server import Weather
 from .trial import Trial
@@ -149,6 +151,21 @@ def runners(accident: Callable[[Trial], None]) -> Callable[[Trial], None]:
     return play
 
 
+def frozen(trial: Trial) -> None:
+    """A machine that stands still for longer than its lease and goes on; in between another one wants the same users."""
+    trial.stage.add_stack("other")
+    update = _midway(trial)
+    began = time.time()
+    processes = [pid for pid in living_on(trial.stage.root) if kill(pid, signal.SIGSTOP)]
+    trial.deaths.append((began, time.time()))  # an answer that comes too late for its request is none
+    other = trial.stage.start_up("other")
+    time.sleep(LEASE + _STUCK)
+    for pid in processes:
+        kill(pid, signal.SIGCONT)
+    other.wait()
+    update.wait()
+
+
 def skipped_checkpoints(trial: Trial) -> None:
     """Nothing is in the state before an update's end, so that all that a kill leaves is in the ledger."""
     trial.stage.setenv(PULUMI_EXPERIMENTAL="true", PULUMI_SKIP_CHECKPOINTS="true")
@@ -225,6 +242,7 @@ SCENARIOS = (
     Scenario("runners, CLI", runners(kill_cli)),
     Scenario("runners, provider", runners(kill_provider)),
     Scenario("runners, both", runners(kill_both)),
+    Scenario("frozen runner", frozen, _fair),
     Scenario("skipped checkpoints", skipped_checkpoints),
     Scenario("faults, 409", server_faults, _foul("409")),
     Scenario("faults, same key", server_faults, _foul("same-key")),
