@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from types import ModuleType
-from typing import Any
 
 from .keys import EndUser
 
@@ -24,8 +23,9 @@ class Memory:
         self._given: dict[str, str] = {}  # by internal email, whom this operation created or adopted it for
         self._keys: dict[str, EndUser] = {}  # by fingerprint
         self._adopting: dict[str, EndUser] = {}  # by fingerprint, as the program declares it
-        self._unread: list[str] = []  # documents of users, opened when somebody asks
-        self._kept: list[str] = []  # documents of members that stay as they are, the same
+        self._unread: list[
+            tuple[str, bool]
+        ] = []  # documents of users, opened when somebody asks; are they declared, too
 
     def stood_for(self, user: EndUser, fingerprint: str | None = None) -> None:
         """A user that the stack held when the operation began.
@@ -46,7 +46,7 @@ class Memory:
             AnotherEndUser: see :meth:`stood_for`.
         """
         with self._lock:
-            self._unread.append(users)
+            self._unread.append((users, False))
             if self._given:  # one of them may have been given to somebody else before this was shown
                 for user, fingerprint in self._read():
                     self.stood_for(user, fingerprint)
@@ -60,8 +60,7 @@ class Memory:
         with self._lock:
             if self._declared or self._given:
                 return False
-            self._unread.append(members)
-            self._kept.append(members)
+            self._unread.append((members, True))
             return True
 
     def moves(self, internal_email: str, old: str, new: str) -> None:
@@ -149,14 +148,10 @@ class Memory:
 
     def _read(self) -> list[tuple[EndUser, str | None]]:
         """What the documents hold that nobody looked into yet."""
-        for member in _users(self._kept):
-            self._declared[member["internal_email"]] = member["email"]
-        users, self._unread, self._kept = _users(self._unread), [], []
-        return [(EndUser(user["email"], user["internal_email"]), user.get("key_fingerprint")) for user in users]
-
-
-def _users(documents: list[str]) -> list[dict[str, Any]]:
-    return [user for document in documents for user in json.loads(document).values()]
+        unread, self._unread = self._unread, []
+        users = [(user, declared) for document, declared in unread for user in json.loads(document).values()]
+        self._declared |= {user["internal_email"]: user["email"] for user, declared in users if declared}
+        return [(EndUser(user["email"], user["internal_email"]), user.get("key_fingerprint")) for user, _ in users]
 
 
 def _refusals() -> ModuleType:
