@@ -14,7 +14,7 @@ from .documents import MOVED, Answer, Attempt, Claim, Identity, Moved, State, Us
 from .owners import Owners
 from .sealing import Seal
 from .store import Store, fresh_ids
-from .turns import Busy, Entry, Taken
+from .turns import Asked, Busy, Entry, Taken
 
 Again = Callable[[float], bool]
 """Is asked before a write is repeated that is not to be given up: it waits so many seconds; False to give up."""
@@ -148,6 +148,13 @@ class Base:
         """An answer, sealed for one identity."""
         sealed = seal.seal(body, identity.bound)
         return Answer(name=answer_name(id), key_id=seal.key_id, sealed=sealed, whole=whole, kept=self.clock())
+
+    def lapsed(self, asked: Asked) -> bool:
+        """After an answer was kept: whether the run lapsed on the way.
+
+        Then another one may be at the user, or have a newer key: begin again.
+        """
+        return self.owners.current() != asked.run
 
     def take_key(
         self, identity: Identity, attempt: str, api_key: str, emails: Iterable[str], *, known: bool

@@ -20,7 +20,7 @@ _LOST_LISTED = 8  # lost attempts that stay, so that a document does not grow wi
 # A request
 
 
-def turn(user: User, identity: Identity, answers: Mapping[str, Answer]) -> Taken | Holds | tuple[Attempt, ...]:
+def turn(user: User, identity: Identity, answers: Mapping[str, Answer]) -> Taken | Holds | None:
     """Whose turn it is to ask for a user.
 
     Args:
@@ -29,13 +29,13 @@ def turn(user: User, identity: Identity, answers: Mapping[str, Answer]) -> Taken
         answers: those of its usable attempts that are there, by name.
 
     Returns:
-        Another end user's document; or answers to try; or the attempts that are open, whose runs must be dead first.
+        Another end user's document; or answers to try. Whoever is at an attempt of :func:`newer` has to be waited for first.
     """
     if is_anothers(user, identity.email):
         return Taken(user)
     found = [kept(user, one, answer) for one in user.usable if (answer := answers.get(answer_name(one.answer)))]
     whole = tuple(one for one in found if one.answer.whole)
-    return Holds(whole) if whole else tuple(one for one in user.attempts if one.state is State.OPEN)
+    return Holds(whole) if whole else None
 
 
 def newer(user: User, answers: Mapping[str, Answer]) -> tuple[Attempt, ...]:

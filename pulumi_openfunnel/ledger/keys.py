@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import cast
 
 from . import changes
@@ -133,9 +134,15 @@ class Keys(Base):
             self.archive.change(User(name=user.name), lambda found: changes.superseded(found, id, answers, now))
 
     def _relisted(self, asked: Asked, key: str) -> Taken | None:
-        """After a stall, see that the attempt is listed still; and a key that was taken for dead, as it was answered."""
-        if self.owners.current() == asked.run and key not in asked.dead:
+        """After a stall, see that the attempt is listed still; and a key that was taken for dead, as it was answered.
+
+        The document is written also where nothing in it changes: whoever found the run dead, and is about to ask, has to read
+        again then, and finds the answer.
+        """
+        if not self.lapsed(asked) and key not in asked.dead:
             return None
         blank = User(name=asked.identity.name)
-        user = self.archive.change(blank, lambda found: changes.relisted(found, asked.made, asked.identity, key))
+        user = self.archive.change(
+            blank, lambda found: replace(changes.relisted(found, asked.made, asked.identity, key))
+        )
         return Taken(user) if changes.is_anothers(user, asked.identity.email) else None

@@ -124,13 +124,6 @@ class Ledger(Departures):
         before = [one for one in user.attempts if one.id != asked.attempt]
         return Nothing(changes.is_lost(before), any(one.state is State.UNUSED for one in before))
 
-    def lapsed(self, asked: Asked) -> bool:
-        """After an answer was kept: whether the run lapsed on the way.
-
-        Then another one may be at the user, or have a newer key: begin again.
-        """
-        return not self.owners.lives(asked.run)
-
     def leave(self, asked: Asked, *, lost: bool, problem: str | None = None, again: Again = give_up) -> None:
         """Stop asking, without an answer to keep.
 
@@ -156,17 +149,17 @@ class Ledger(Departures):
         again, because only then it writes no more.
         """
         answers = self.answers(user)
-        opened = changes.turn(user, identity, answers)
-        if isinstance(opened, Taken):
-            return opened, answers
+        turn = changes.turn(user, identity, answers)
+        if isinstance(turn, Taken):
+            return turn, answers
         others = [one for one in changes.newer(user, answers) if one.id != mine]
         busy = next(filter(self.is_busy, others), None)
         if busy is not None:
             return Busy(user.name, busy), answers
         if others:
             answers = self.answers(user)
-            opened = changes.turn(user, identity, answers)
-        return opened if isinstance(opened, Holds) else None, answers
+            turn = changes.turn(user, identity, answers)
+        return turn, answers
 
     def _offer(self, user: User, made: Attempt, over: str | None) -> tuple[bool, Seen[User] | None]:
         """Write a document with an attempt of this process's, which is at it from just before."""

@@ -116,6 +116,7 @@ class Recorded(Intent):
             taken = self._ledger.claim(self._asked, key.api_key, again=self._insist)
             if taken is None and self._unkept is not None:
                 raise self._unkept
+            lapsed = self._ledger.lapsed(self._asked)
         except LedgerUnusable as error:
             self._operation.warn(
                 self._asked.identity.internal_email,
@@ -124,7 +125,7 @@ class Recorded(Intent):
             return
         if taken is not None:
             raise self.doubted(refusals.taken_key(self._asked.identity, key.fingerprint, taken.user))
-        if self._ledger.lapsed(self._asked):
+        if lapsed:
             raise BeginAgain
 
     def doubted(self, error: ProvisioningError) -> ProvisioningError:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 CONFLICT, SAME, NEW = "409", "the same key", "a new key"
 """What the API answers for a user that exists."""
 
+NEW_JUDGED = "a new key, and who holds the one before is judged"
+"""The same as a new key; a key that is handed over must be the one that counts, now and later."""
+
 ONE_FOR_ALL = "one key for all"
 """An API that is out of its mind: it answers everybody with the same key."""
 

@@ -27,7 +27,7 @@ from .scenarios import (
     wanted,
 )
 from .search import search
-from .terms import CONFLICT, NEW, ONE_FOR_ALL, SAME, Budget
+from .terms import CONFLICT, NEW, NEW_JUDGED, ONE_FOR_ALL, SAME, Budget
 
 _DEEP = os.environ.get("PROTOCOL") == "deep"
 
@@ -65,7 +65,7 @@ def _holds(scenario: Scenario, existing: str, budget: Budget) -> None:
 
 
 @pytest.mark.parametrize("budget", BUDGETS, ids=_named)
-@pytest.mark.parametrize("existing", [CONFLICT, SAME, NEW])
+@pytest.mark.parametrize("existing", [CONFLICT, SAME, NEW, NEW_JUDGED])
 @pytest.mark.parametrize("scenario", [ONE, TWO], ids=["one end user", "two end users"])
 def test_no_key_is_lost_and_nobody_is_asked_for_twice(scenario: Scenario, existing: str, budget: Budget) -> None:
     """Two processes want one user: a key that was kept comes back, without a request, and to its end user alone."""

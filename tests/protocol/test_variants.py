@@ -12,20 +12,24 @@ from .decoding import remembered
 from .leasing import leasing, nobody_waits
 from .scenarios import ALICE, BOB, EVE, Scenario, adopted, brought_again, forgotten, moved, stale, wanted
 from .search import search
-from .terms import CONFLICT, NEW, SAME, Budget
+from .terms import CONFLICT, NEW, NEW_JUDGED, SAME, Budget
 
 ONE = wanted([ALICE, ALICE])
 ALONE = wanted([ALICE])
 BOTH = "was handed to alice@startup.com and to bob@startup.com"
 BOTH_SO_FAR = "the key was its user's before"
 NEEDLESS = "asked for although its key was kept"
+REPLACED = "was handed over, and p2 has another one take its place"
 MISSED = "is told that its user exists, although the key was kept"
 
 
 @pytest.mark.parametrize(
     ("ledger", "scenario", "existing", "budget", "wrong"),
     [
-        (variants.OneRow, ONE, NEW, Budget(stalls=1), "was made 3 times"),
+        (variants.OneRow, ONE, NEW, Budget(stalls=1), NEEDLESS),
+        (variants.LateAnswersHandedOver, ONE, NEW_JUDGED, Budget(stalls=1), REPLACED),
+        (variants.OneAnswerIsEnough, ONE, NEW_JUDGED, Budget(stalls=1), REPLACED),
+        (variants.RelistedInSilence, ONE, NEW_JUDGED, Budget(stalls=1), REPLACED),
         (variants.AddressInClaim, moved(), CONFLICT, Budget(crashes=1), MISSED),
         (variants.ClaimFirst, adopted([ALICE, BOB]), CONFLICT, Budget(), BOTH),
         (variants.AnotherAttempt, brought_again(), CONFLICT, Budget(), BOTH_SO_FAR),

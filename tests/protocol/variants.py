@@ -31,8 +31,16 @@ from .seams import SteppedOwners
 from .stepping import take
 
 
-class OneRow(Ledger):
-    """Each user has one place for an answer, as a row has, and the last answer to come is written over it."""
+class LateAnswersHandedOver(Ledger):
+    """An answer is handed over by whoever asked, also by a run that lapsed on the way."""
+
+    def lapsed(self, asked: Asked) -> bool:
+        del asked
+        return False
+
+
+class OneRow(LateAnswersHandedOver):
+    """Each user has one place for an answer, as a row has, and the last answer to come is written over it, and handed over."""
 
     def new_attempt(self, identity: Identity, state: State, run: str) -> Attempt:
         made = super().new_attempt(identity, state, run)
@@ -42,6 +50,25 @@ class OneRow(Ledger):
         del again
         answer = self.new_answer(asked.made.answer, asked.identity, body, seal, whole=whole)
         self.archive.change(answer, lambda before: replace(answer, nonce=before.nonce + "+"))
+
+
+class RelistedInSilence(Ledger):
+    """A run that lapsed leaves the user's document as it is, so that nobody who is about to ask notices its answer."""
+
+    def _relisted(self, asked: Asked, key: str) -> Taken | None:
+        del asked, key
+        return None
+
+
+class OneAnswerIsEnough(Ledger):
+    """Where there is an answer, nobody waits for a newer one."""
+
+    def _turn(
+        self, user: User, identity: Identity, mine: str | None = None
+    ) -> tuple[Taken | Holds | Busy | None, dict[str, Answer]]:
+        answers = self.answers(user)
+        turn = changes.turn(user, identity, answers)
+        return (turn, answers) if turn is not None else super()._turn(user, identity, mine)
 
 
 class DeferredIssue(Ledger):
@@ -154,10 +181,10 @@ class AnswersBeforeRuns(Ledger):
         self, user: User, identity: Identity, mine: str | None = None
     ) -> tuple[Taken | Holds | Busy | None, dict[str, Answer]]:
         answers = self.answers(user)
-        opened = changes.turn(user, identity, answers)
-        if isinstance(opened, Taken | Holds):
-            return opened, answers
-        busy = next((one for one in opened if one.id != mine and self.is_busy(one)), None)
+        turn = changes.turn(user, identity, answers)
+        if turn is not None:
+            return turn, answers
+        busy = next((one for one in changes.newer(user, answers) if one.id != mine and self.is_busy(one)), None)
         return (Busy(user.name, busy) if busy is not None else None), answers
 
 

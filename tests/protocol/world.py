@@ -13,7 +13,7 @@ from pulumi_openfunnel.ledger.turns import Busy
 
 from .decoding import decoded, encoded
 from .stepping import DONE, Automaton, Node, Raises, Step
-from .terms import CONFLICT, EXISTS, HALF, NEW, NO_ANSWER, ONE_FOR_ALL, PROBABLY, Budget, Choice, Wrong
+from .terms import CONFLICT, EXISTS, HALF, NEW, NEW_JUDGED, NO_ANSWER, ONE_FOR_ALL, PROBABLY, Budget, Choice, Wrong
 
 _AT_ONCE = frozenset({"current", "end", "works", "hand"})  # calls that no other process can come between
 
@@ -61,6 +61,7 @@ class World:
         self.kept: frozenset[tuple[str, str]] = frozenset()  # keys whose answer is on the store, with their end users
         self.states: frozenset[str] = frozenset()  # keys that a state alone holds
         self.handed: dict[str, str] = {}  # the end user by key
+        self.overtaken: frozenset[str] = frozenset()  # keys in whose place a request put another that was sent too late
         self.nodes: dict[str, Node] = {}
         for name, automaton in processes.items():
             self._to(name, automaton.start)
@@ -84,6 +85,7 @@ class World:
             self.missed,
             self.kept,
             self.states,
+            self.overtaken,
             tuple(frozenset(count.items()) for count in counts),
         )
 
@@ -244,11 +246,19 @@ class World:
         if self.is_kept(email):
             self.needless[email] = self.needless.get(email, 0) + 1
             self.missed |= {name}
-        if email in self.keys and self.existing != NEW:
+        if email in self.keys and self.existing not in (NEW, NEW_JUDGED):
             return None if self.existing == CONFLICT else self.keys[email]
+        self._replace(name, self.keys.get(email))
         self.made[email] = self.made.get(email, 0) + 1
         self.keys[email] = "of_one" if self.existing == ONE_FOR_ALL else f"of_{email}_{self.made[email]}"
         return self.keys[email]
+
+    def _replace(self, name: str, key: str | None) -> None:
+        """Another key takes a user's key's place, which only a process may do that stood still just before its request."""
+        if key is not None and self.nodes[name].mind[0] not in self.living:
+            self.overtaken |= {key}
+        elif self.existing == NEW_JUDGED and key in self.handed.keys() - self.states:
+            raise Wrong(f"{key} was handed over, and {name} has another one take its place")
 
     def is_kept(self, internal_email: str) -> bool:
         """Whether a user's live key is on the store."""
@@ -259,6 +269,8 @@ class World:
         key, email, *kept = step.args
         if kept:
             self.states |= {key}
+        elif self.existing == NEW_JUDGED and key not in {*self.keys.values(), *self.overtaken}:
+            raise Wrong(f"{key} is handed over, and another one took its place before")
         other = self.handed.setdefault(key, email)
         if other != email:
             raise Wrong(f"{key} was handed to {other} and to {email}")
