@@ -91,13 +91,11 @@ class Bench:
     def _stack(self, row: Row, emails: list[str]) -> Sample:
         size = len(emails) - 1
         with self.stack(row) as stack:
-            stack.declare(emails[:-1])
-            first = stack.run(*UP)
-            self.api.expect(emails[:-1] if row is not EMPTY else [])
+            first = self.up(stack, emails[:-1], emails[:-1] if row is not EMPTY else [])
             state_bytes = (stack.state_bytes - self._empty_bytes) / size if size else None
             preview, refresh = stack.run(*PREVIEW), stack.run(*REFRESH)
             self.api.expect([])
-            add = self._added(stack, emails).seconds if row is not EMPTY else None
+            add = self.up(stack, emails, emails[-1:]).seconds if row is not EMPTY else None
         return Sample(
             row.key,
             size,
@@ -109,11 +107,30 @@ class Bench:
             peak_kib=first.peak_kib or None,
         )
 
-    def _added(self, stack: Stack, emails: list[str]) -> Timed:
+    def up(self, stack: Stack, emails: list[str], new: list[str]) -> Timed:
+        """One update.
+
+        Args:
+            stack: the stack.
+            emails: the users that it declares then.
+            new: those of them that it creates.
+
+        Raises:
+            CommandFailed: when it failed.
+            NotTrue: when it created others.
+        """
         stack.declare(emails)
-        added = stack.run(*UP)
-        self.api.expect(emails[-1:])
-        return added
+        done = stack.run(*UP)
+        self.api.expect(new)
+        return done
+
+    def first_up(self, row: Row, size: int) -> float:
+        """Seconds that a row takes for its first users."""
+        emails = self.users(size)
+        if not row.is_stack:
+            return self.command(row, emails)
+        with self.stack(row) as stack:
+            return self.up(stack, emails, emails).seconds
 
     def command(self, row: Row, emails: list[str]) -> float:
         """Seconds that a command takes which is no stack.

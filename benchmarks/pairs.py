@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
-from harness import UP
 from pulumi_openfunnel.schema import SHARDS
 
 from .measure import Bench
@@ -23,8 +23,7 @@ is measured is ours and the engine's. A roster is {SHARDS + 2} resources whateve
 provider take is what the engine and the SDK take for them. *32 bare threads* is a script that asks for the same users with httpx, and keeps nothing."""
 
 
-@dataclass(frozen=True)
-class Thing:
+class Thing(NamedTuple):
     """One side of a pair: a row, and the users that it has."""
 
     row: Row
@@ -185,15 +184,7 @@ def page(compared: Sequence[Compared], where: Conditions) -> str:
 
 def _first_ups(bench: Bench, pair: Pair) -> Iterator[tuple[float, float]]:
     for _ in range(pair.times):
-        yield _first_up(bench, pair.above), sum(_first_up(bench, thing) for thing in pair.below)
-
-
-def _first_up(bench: Bench, thing: Thing) -> float:
-    emails = bench.users(thing.size)
-    if not thing.row.is_stack:
-        return bench.command(thing.row, emails)
-    with bench.stack(thing.row) as stack:
-        return _up(bench, stack, emails, emails)
+        yield bench.first_up(*pair.above), sum(bench.first_up(*thing) for thing in pair.below)
 
 
 def _standing(bench: Bench, pair: Pair) -> Iterator[tuple[float, float]]:
@@ -219,7 +210,7 @@ class _Standing:
         emails = bench.users(thing.size)
         with bench.stack(thing.row) as stack:
             stack.setenv(**SKIPPED.environment)
-            _up(bench, stack, emails, emails)
+            bench.up(stack, emails, emails)
             stack.setenv(**dict.fromkeys(SKIPPED.environment))
             yield cls(bench, stack, emails)
 
@@ -229,11 +220,4 @@ class _Standing:
             return self._stack.run(*PREVIEW).seconds
         new = self._bench.users(1)
         self._emails += new
-        return _up(self._bench, self._stack, self._emails, new)
-
-
-def _up(bench: Bench, stack: Stack, emails: list[str], new: list[str]) -> float:
-    stack.declare(emails)
-    seconds = stack.run(*UP).seconds
-    bench.api.expect(new)
-    return seconds
+        return self._bench.up(self._stack, self._emails, new).seconds

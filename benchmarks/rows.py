@@ -77,7 +77,7 @@ def sharded(shards: int, *, readers: bool = False) -> Row:
     return Row(
         f"{'readers' if readers else 'shards'}{shards}",
         f"{shards} shards",
-        ("sharded.py", "reader.py"),
+        ("sharded.py", "reader.py", "sitecustomize.py"),
         most=5000,
-        environment={"SHARDS": str(shards)} | ({"READERS": "yes"} if readers else {}),
+        environment={"SHARDS": str(shards), "PYTHONPATH": "."} | ({"READERS": "yes"} if readers else {}),
     )

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
-from harness import UP
-
 from .api import NotTrue
 from .measure import Bench, Sample
 from .report import Conditions, spelled, table
@@ -50,9 +48,7 @@ def stirred(bench: Bench, shards: int, readers: int) -> Stirred:
     known, more = emails[:readers], emails[readers:]
     try:
         with bench.stack(row) as stack:
-            stack.declare(known)
-            stack.run(*UP)
-            bench.api.expect(known)
+            bench.up(stack, known, known)
             seen = [_previewed(stack, [*known, email]) for email in more]
             bench.api.expect([])
     except (CommandFailed, NotTrue) as error:

@@ -1,4 +1,4 @@
-"""A roster over another number of shards, and a reader for each user's key when readers are asked for."""
+"""A roster over another number of shards (sitecustomize.py), and a reader for each key when readers are asked for."""
 
 import json
 import os
@@ -7,10 +7,7 @@ from pathlib import Path
 from reader import Reader
 
 import pulumi_openfunnel as openfunnel
-from pulumi_openfunnel.program import roster, shards
 
-for module in (roster, shards):
-    module.SHARDS = int(os.environ["SHARDS"])  # type: ignore[attr-defined]
 addresses = json.loads(Path("users.json").read_text())
 team = openfunnel.ProvisionedUsers("team", emails=addresses)
 if os.environ.get("READERS"):
